@@ -1,0 +1,3 @@
+"""Instance segmentation by learned pixel embeddings."""
+
+__version__ = "0.1.0"

@@ -1,0 +1,1 @@
+"""Seeding, run folders, the training loop and its configuration."""
