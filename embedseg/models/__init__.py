@@ -1,0 +1,14 @@
+"""Networks by name: `build_network("unet")` returns one with an embedding and a semantic head."""
+
+from collections.abc import Callable
+from typing import Any
+
+from embedseg.models.backbone import Backbone
+from embedseg.models.network import EmbeddingNet, build_network
+from embedseg.models.unet import unet
+
+MODELS: dict[str, Callable[..., Any]] = {
+    "unet": unet,
+}
+
+__all__ = ["MODELS", "Backbone", "EmbeddingNet", "build_network"]

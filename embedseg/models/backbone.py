@@ -1,0 +1,47 @@
+"""What every network of this folder offers to the heads that stand on it."""
+
+from typing import Literal
+
+from torch import Tensor, nn
+
+Decoder = Literal["published", "learned"]
+Features = Tensor | tuple[Tensor, ...]
+
+
+class Backbone(nn.Module):
+    """A fully convolutional network without its last layer.
+
+    `forward(x)` takes (B, in_channels, *S), every size a multiple of `divisor`, and returns
+    features: either one tensor (B, out_channels, *S / stride), or a tuple whose first entry is
+    that tensor and whose rest only the published head reads.
+
+    `make_head(channels)` returns the published last layers, features -> (B, channels, *S), so that
+    `head(backbone(x))` is the published network and its parameters are the published ones.
+
+    `decoder` names the head that suits an embedding: "published" where the network restores full
+    resolution by learned layers, "learned" where it would interpolate between embeddings (a 1x1
+    convolution at 1/8, enlarged) or decodes in class space.
+    """
+
+    in_channels: int
+    out_channels: int
+    stride: int
+    divisor: int
+    ndim: int = 2
+    decoder: Decoder = "published"
+
+    def forward(self, x: Tensor) -> Features:
+        """Return the features of `x`."""
+        raise NotImplementedError
+
+    def make_head(self, channels: int) -> nn.Module:
+        """Return the published last layers for `channels` output maps."""
+        raise NotImplementedError
+
+
+def require_2d(model: str, ndim: int) -> None:
+    """Refuse three dimensions for a network that has no 3D form."""
+    if ndim != 2:
+        raise ValueError(
+            f"{model} has no 3D form (ndim={ndim}); leave ndim=2 or use unet or erfnet with ndim=3"
+        )

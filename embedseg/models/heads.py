@@ -1,0 +1,83 @@
+"""Last layers: from features to embeddings or class scores, and the decoder for coarse features."""
+
+import math
+
+import torch
+from torch import Tensor, nn
+
+from embedseg.models.backbone import Features
+from embedseg.models.blocks import Layers, enlarge, initialise, resize
+
+FINEST_STRIDE = 2  # the learned decoder works up to here; the head's transposed convolution ends it
+DETAIL = 16  # channels of the detail path at every scale
+WIDTHS = {2: 16, 4: 32, 8: 64, 16: 64}  # stride -> channels of the learned decoder
+
+
+def pointwise_head(inputs: int, channels: int, layers: Layers) -> nn.Module:
+    """Return a 1x1 convolution: outputs at the features' own resolution."""
+    return _head(layers.conv(inputs, channels, 1, bias=True))
+
+
+def transposed_head(inputs: int, channels: int, stride: int, layers: Layers) -> nn.Module:
+    """Return a transposed convolution, kernel = stride: every output pixel has its own weights."""
+    if stride == 1:
+        return pointwise_head(inputs, channels, layers)
+    return _head(layers.up(inputs, channels, stride, stride=stride))
+
+
+class EnlargedHead(nn.Module):
+    """A convolution at 1/stride, then linear interpolation: the published end of light networks.
+
+    Interpolated embeddings pass through other instances at borders: prefer `LearnedDecoder`.
+    """
+
+    def __init__(self, last: nn.Module, factor: int) -> None:
+        super().__init__()
+        self.last = last
+        self.factor = factor
+
+    def forward(self, features: Features) -> Tensor:
+        """Return (B, channels, *S) from features at 1/factor."""
+        return enlarge(self.last(first(features)), factor=self.factor)
+
+
+class LearnedDecoder(nn.Module):
+    """Restores resolution by learned layers; shared by the heads that follow.
+
+    For every halving of the stride: enlarge the features x2 (nearest), append DETAIL maps that a
+    3x3 convolution of the input gives at that scale, then 3x3 convolution, norm, ReLU. Ends at
+    `target` > 1; `out_channels` and `stride` describe the result.
+    """
+
+    def __init__(self, inputs: int, stride: int, target: int, image_channels: int, layers: Layers):
+        super().__init__()
+        strides = [stride >> k for k in range(1, 1 + int(math.log2(stride // target)))]
+        detail, steps = [], []
+        for s in strides:
+            width = WIDTHS.get(s, max(WIDTHS.values()))
+            detail.append(layers.conv_norm_act(image_channels, DETAIL))
+            steps.append(layers.conv_norm_act(inputs + DETAIL, width))
+            inputs = width
+        self.detail = nn.ModuleList(detail)
+        self.steps = nn.ModuleList(steps)
+        self.out_channels = inputs
+        self.stride = target
+        initialise(self)
+
+    def forward(self, features: Features, image: Tensor) -> Tensor:
+        """Return (B, out_channels, *S / stride)."""
+        x = first(features)
+        for detail, step in zip(self.detail, self.steps, strict=True):
+            x = enlarge(x, mode="nearest")
+            x = step(torch.cat([x, detail(resize(image, x.shape[2:]))], 1))
+        return x
+
+
+def first(features: Features) -> Tensor:
+    """Return the features that a simple head reads."""
+    return features if isinstance(features, Tensor) else features[0]
+
+
+def _head(layer: nn.Module) -> nn.Module:
+    initialise(layer, gain=1.0)  # no ReLU follows
+    return layer

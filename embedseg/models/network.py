@@ -1,0 +1,196 @@
+"""An embedding network: coordinates, padding, a backbone, an embedding head and a semantic head."""
+
+import inspect
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from embedseg.models.backbone import Backbone, Decoder
+from embedseg.models.blocks import Layers
+from embedseg.models.heads import FINEST_STRIDE, LearnedDecoder, pointwise_head, transposed_head
+from embedseg.names import unknown
+
+DECODERS = ("auto", "published", "learned")
+CACHED_SIZES = 8  # coordinate maps kept; an epoch of random crops has one size
+
+
+def build_network(
+    name: str,
+    *,
+    in_channels: int = 3,
+    embedding_dim: int = 16,
+    classes: int = 1,
+    coordinates: bool = True,
+    decoder: Literal["auto", "published", "learned"] = "auto",
+    output_stride: int = 1,
+    options: Mapping[str, Any] | None = None,
+) -> "EmbeddingNet":
+    """Return the network of that `name` in `MODELS`, its builder called with `options`.
+
+    Raises ValueError for an unknown name or option, with the nearest one that exists.
+    """
+    from embedseg.models import MODELS
+
+    if name not in MODELS:
+        raise unknown("model", name, MODELS)
+    builder = MODELS[name]
+    options = dict(options or {})
+    known = [key for key in inspect.signature(builder).parameters if key != "in_channels"]
+    for key in options:
+        if key not in known:
+            raise unknown(f"{name} option", key, known)
+    extra = int(options.get("ndim", 2)) + 1 if coordinates else 0
+    backbone = builder(in_channels=in_channels + extra, **options)
+    return EmbeddingNet(
+        backbone,
+        embedding_dim=embedding_dim,
+        classes=classes,
+        coordinates=coordinates,
+        decoder=decoder,
+        output_stride=output_stride,
+    )
+
+
+class EmbeddingNet(nn.Module):
+    """image (B, C, *S) -> {"embedding": (B, E, *T), "semantic": (B, K, *T)}, T = ceil(S / o).
+
+    `coordinates` appends ndim + 1 channels: the position in [-1, 1] along x, y (and z), over the
+    true extent of the image, and the radius sqrt(x^2 + y^2 (+ z^2)). The backbone must have been
+    built for C + ndim + 1 channels. The input is then padded at its far ends by repeating the
+    border to a multiple of the backbone's `divisor`, and the outputs are cropped.
+
+    `decoder`: "published" uses the network's own last layers, "learned" a shared light decoder
+    (`LearnedDecoder`), "auto" what suits the backbone. `output_stride` o > 1 gives outputs at
+    1/o: cheaper, for a loss and a clusterer that work there.
+    """
+
+    def __init__(
+        self,
+        backbone: Backbone,
+        *,
+        embedding_dim: int = 16,
+        classes: int = 1,
+        coordinates: bool = True,
+        decoder: Literal["auto", "published", "learned"] = "auto",
+        output_stride: int = 1,
+    ) -> None:
+        super().__init__()
+        for key, value in (("embedding_dim", embedding_dim), ("classes", classes)):
+            if value < 1:
+                raise ValueError(f"{key} must be >= 1, got {value}")
+        self.ndim = backbone.ndim
+        self.in_channels = backbone.in_channels - (self.ndim + 1 if coordinates else 0)
+        if self.in_channels < 1:
+            raise ValueError(
+                f"the backbone takes {backbone.in_channels} channels, which leaves none for the "
+                f"image beside {self.ndim + 1} coordinates; build it with more or use "
+                f"coordinates=False"
+            )
+        self.embedding_dim, self.classes = embedding_dim, classes
+        self.coordinates, self.output_stride = coordinates, output_stride
+        self.decoder_kind = choose_decoder(backbone, decoder, output_stride)
+        self.backbone = backbone
+        layers = getattr(backbone, "layers", Layers(self.ndim))
+        self.decoder: LearnedDecoder | None = None
+        if self.decoder_kind == "learned":
+            target = max(output_stride, FINEST_STRIDE)
+            self.decoder = LearnedDecoder(
+                backbone.out_channels, backbone.stride, target, backbone.in_channels, layers
+            )
+        self.heads = nn.ModuleDict(
+            {
+                "embedding": self._make_head(embedding_dim, layers),
+                "semantic": self._make_head(classes, layers),
+            }
+        )
+        self._maps: dict[tuple[Any, ...], Tensor] = {}
+
+    def _make_head(self, channels: int, layers: Layers) -> nn.Module:
+        if self.decoder is not None:
+            factor = self.decoder.stride // self.output_stride
+            return transposed_head(self.decoder.out_channels, channels, factor, layers)
+        if self.output_stride == 1:
+            return self.backbone.make_head(channels)
+        return pointwise_head(self.backbone.out_channels, channels, layers)
+
+    def forward(self, image: Tensor) -> dict[str, Tensor]:
+        """Return the outputs for an image batch of any size."""
+        self._check(image)
+        size = image.shape[2:]
+        x = torch.cat([image, self._coordinates(image)], 1) if self.coordinates else image
+        x = pad_to_multiple(x, self.backbone.divisor)
+        features = self.backbone(x)
+        if self.decoder is not None:
+            features = self.decoder(features, x)
+        elif self.output_stride > 1 and not isinstance(features, Tensor):
+            features = features[0]
+        keep = tuple(slice(0, -(-s // self.output_stride)) for s in size)
+        return {name: head(features)[(..., *keep)] for name, head in self.heads.items()}
+
+    def _check(self, image: Tensor) -> None:
+        if image.ndim != self.ndim + 2 or image.shape[1] != self.in_channels:
+            axes = "height, width" if self.ndim == 2 else "depth, height, width"
+            raise ValueError(
+                f"image must be (batch, {self.in_channels}, {axes}), got {tuple(image.shape)}"
+            )
+
+    def _coordinates(self, image: Tensor) -> Tensor:
+        size = tuple(image.shape[2:])
+        if torch.compiler.is_compiling():
+            maps = coordinate_maps(size, image.device, image.dtype)
+        else:
+            key = (*size, image.device, image.dtype)
+            if key not in self._maps:
+                if len(self._maps) >= CACHED_SIZES:
+                    self._maps.clear()
+                self._maps[key] = coordinate_maps(size, image.device, image.dtype)
+            maps = self._maps[key]
+        return maps.expand(image.shape[0], *maps.shape)
+
+
+def coordinate_maps(size: Sequence[int], device: torch.device, dtype: torch.dtype) -> Tensor:
+    """Return (n + 1, *size): x, y (, z) from -1 to 1, last axis first, then the radius."""
+    lines = [_line(s, device) for s in size]
+    grids = torch.meshgrid(*lines, indexing="ij")[::-1]
+    radius = torch.stack([g * g for g in grids]).sum(0).sqrt()
+    return torch.stack([*grids, radius]).to(dtype)
+
+
+def _line(size: int, device: torch.device) -> Tensor:
+    if size == 1:
+        return torch.zeros(1, device=device)
+    return torch.arange(size, device=device, dtype=torch.float32) * (2.0 / (size - 1)) - 1.0
+
+
+def pad_to_multiple(x: Tensor, divisor: int) -> Tensor:
+    """Repeat the far borders of (B, C, *S) until every size is a multiple of `divisor`."""
+    pads = [v for s in reversed(x.shape[2:]) for v in (0, -s % divisor)]
+    return functional.pad(x, pads, mode="replicate") if any(pads) else x
+
+
+def choose_decoder(backbone: Backbone, wish: str, output_stride: int) -> Decoder:
+    """Return "published" or "learned" for these strides; ValueError where neither can serve."""
+    if wish not in DECODERS:
+        raise unknown("decoder", wish, DECODERS)
+    stride, own = backbone.stride, type(backbone).__name__
+    if output_stride < 1 or math.log2(output_stride) % 1 or output_stride > stride:
+        choices = [1 << k for k in range(int(math.log2(stride)) + 1)]
+        raise ValueError(f"output_stride of {own} must be one of {choices}, got {output_stride}")
+    if output_stride == stride > 1 or stride == 1:
+        possible = ["published"]  # the features are already there
+    elif output_stride > 1:
+        possible = ["learned"]  # between the features and the image
+    else:
+        possible = ["published", "learned"]
+    if wish == "auto":
+        wish = backbone.decoder if backbone.decoder in possible else possible[0]
+    if wish not in possible:
+        raise ValueError(
+            f"decoder={wish!r} cannot bring {own} (features at 1/{stride}) to "
+            f"output_stride={output_stride}; use decoder={possible[0]!r}"
+        )
+    return "learned" if wish == "learned" else "published"
