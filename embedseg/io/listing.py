@@ -1,0 +1,64 @@
+"""From what a user types to a list of image files: a file, a folder, a pattern, or `-`."""
+
+import glob
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TextIO
+
+from embedseg.io.errors import InputError
+
+IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".webp"})
+
+
+def list_images(
+    inputs: str | Path | Iterable[str | Path], *, stdin: TextIO | None = None
+) -> list[Path]:
+    """Return the sorted paths, each once, that `inputs` stand for.
+
+    A folder stands for the images directly in it; a pattern (`*`, `?`, `[...]`, `**` for folders
+    at any depth) for the images it matches; `-` for the paths read from `stdin` (one a line,
+    sys.stdin by default); all else for itself. Images in folders and patterns are known by
+    IMAGE_SUFFIXES, hidden files are left out. A path that does not exist is kept beside others
+    that do, so that its own reading reports it.
+
+    Raises InputError where an input stands for nothing, or no path exists at all.
+    """
+    given = [inputs] if isinstance(inputs, str | Path) else list(inputs)
+    if not given:
+        raise InputError("no input was given; name an image, a folder, a pattern or -")
+    found: set[Path] = set()
+    for item in given:
+        found.update(_from_stdin(stdin or sys.stdin) if str(item) == "-" else _expand(item))
+    if not any(path.exists() for path in found):
+        raise InputError(f"{min(found)} does not exist; check the path")
+    return sorted(found)
+
+
+def _from_stdin(stdin: TextIO) -> set[Path]:
+    lines = [line.strip() for line in stdin]
+    found = set().union(*(_expand(line) for line in lines if line))
+    if not found:
+        raise InputError("- was given but no path came on the standard input; pipe one a line")
+    return found
+
+
+def _expand(item: str | Path) -> set[Path]:
+    path = Path(item)
+    if path.is_dir():
+        return _images(path.iterdir(), f"the folder {item} holds no image")
+    if not path.exists() and glob.has_magic(str(item)):
+        matches = glob.glob(str(item), recursive=True)  # noqa: PTH207  Path.glob takes no absolute
+        return _images(map(Path, matches), f"the pattern {item} matches no image")
+    return {path}
+
+
+def _images(paths: Iterable[Path], complaint: str) -> set[Path]:
+    found = {
+        path
+        for path in paths
+        if path.suffix.lower() in IMAGE_SUFFIXES and path.is_file() and path.name[0] != "."
+    }
+    if not found:
+        raise InputError(f"{complaint}; images end in {', '.join(sorted(IMAGE_SUFFIXES))}")
+    return found
