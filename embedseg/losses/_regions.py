@@ -1,0 +1,88 @@
+"""What region losses share: overlap, prediction and truth summed per class, and the class mean."""
+
+from typing import Literal, NamedTuple
+
+import torch
+from torch import Tensor
+
+from embedseg.losses._pixels import (
+    ClassWeight,
+    Pixels,
+    Reduction,
+    check_reduction,
+    class_weights,
+    flatten,
+    safe,
+)
+
+Absent = Literal["keep", "skip"]
+
+
+class Regions(NamedTuple):
+    """Sums over valid pixels, each (C,) pooled over the batch or (B, C) per image."""
+
+    overlap: Tensor
+    """sum r p: soft true positives."""
+    predicted: Tensor
+    """sum p (or sum p^2)."""
+    truth: Tensor
+    """sum r: pixels of the class."""
+
+
+def probabilities(pixels: Pixels) -> Tensor:
+    """Return (B, K, N) probabilities: sigmoid of one logit, softmax of several."""
+    return pixels.logits.sigmoid() if pixels.logits.shape[1] == 1 else pixels.logits.softmax(1)
+
+
+def one_hot(pixels: Pixels) -> Tensor:
+    """Return the valid truth as (B, K, N) bool; for K = 1 the foreground alone."""
+    classes = pixels.logits.shape[1]
+    first = 1 if classes == 1 else 0
+    index = torch.arange(first, first + classes, device=pixels.target.device)
+    return (pixels.target[:, None] == index[:, None]) & pixels.valid[:, None]
+
+
+def region_pixels(logits: Tensor, target: Tensor, ignore_index: int, weight: ClassWeight) -> Pixels:
+    """Flatten for a region loss: binary logits stand for the foreground alone.
+
+    With a `weight` for background and foreground they stand for both classes.
+    """
+    return flatten(logits, target, ignore_index, two=weight is not None)
+
+
+def region_sums(pixels: Pixels, per_image: bool, *, squared: bool = False) -> Regions:
+    """Sum overlap, prediction and truth of each class over valid pixels."""
+    prob = probabilities(pixels)
+    truth = one_hot(pixels)
+    seen = prob * pixels.valid[:, None]
+    sums = Regions(
+        (prob * truth).sum(-1),
+        (seen * prob if squared else seen).sum(-1),
+        truth.sum(-1).to(prob.dtype),
+    )
+    return sums if per_image else Regions(*(part.sum(0) for part in sums))
+
+
+def reduce_classes(
+    terms: Tensor,
+    truth: Tensor,
+    weight: ClassWeight,
+    reduction: Reduction,
+    absent: Absent = "keep",
+) -> Tensor:
+    """Reduce (C,) or (B, C) class terms; `truth`, of the same shape, counts each class's pixels.
+
+    "none": terms * weight. "sum": its sum over classes (mean over images). "mean": the weighted
+    mean over classes, then over images. `absent="skip"` gives classes without a pixel no weight.
+    """
+    if absent not in ("keep", "skip"):
+        raise ValueError(f"absent is {absent!r}; choose from: keep, skip")
+    check_reduction(reduction)
+    mass = class_weights(weight, terms.shape[-1], terms).expand_as(terms)
+    if absent == "skip":
+        mass = mass * (truth > 0)
+    weighted = terms * mass
+    if reduction == "none":
+        return weighted
+    total = weighted.sum(-1)
+    return (total if reduction == "sum" else total / safe(mass.sum(-1))).mean()
