@@ -1,0 +1,27 @@
+"""Clustering of pixel embeddings: arrays in, labels out, as scikit-learn estimators."""
+
+from clustering.assign import absorb_noise, merge_centres, nearest_centre
+from clustering.base import NOISE, PixelClusterer
+from clustering.density import DBSCAN, HDBSCAN
+from clustering.mean_shift import MeanShift
+from clustering.threshold import ThresholdClustering
+
+CLUSTERERS: dict[str, type[PixelClusterer]] = {
+    "mean_shift": MeanShift,
+    "threshold": ThresholdClustering,
+    "hdbscan": HDBSCAN,
+    "dbscan": DBSCAN,
+}
+
+__all__ = [
+    "CLUSTERERS",
+    "DBSCAN",
+    "HDBSCAN",
+    "NOISE",
+    "MeanShift",
+    "PixelClusterer",
+    "ThresholdClustering",
+    "absorb_noise",
+    "merge_centres",
+    "nearest_centre",
+]
