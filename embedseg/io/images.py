@@ -91,5 +91,7 @@ def _stretched(pixels: npt.NDArray[Any], path: Path) -> npt.NDArray[np.uint8]:
     if low == high:  # nearly all pixels agree: the few others are the picture
         low, high = pixels.min(), pixels.max()
     scale = 255.0 / (float(high) - float(low)) if high > low else 0.0
-    stretched = (pixels.astype(np.float64) - float(low)) * scale
-    return np.clip(np.rint(stretched), 0, 255).astype(np.uint8)
+    stretched = pixels.astype(np.float64)
+    stretched -= float(low)
+    stretched *= scale
+    return np.clip(np.rint(stretched, out=stretched), 0, 255, out=stretched).astype(np.uint8)

@@ -12,6 +12,7 @@ import numpy.typing as npt
 from embedseg.io.errors import InputError
 
 TIFF_STARTS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+# What the readers raise on files that are cut short or overwritten.
 BROKEN = (OSError, SyntaxError, ValueError, EOFError, LookupError, struct.error, zlib.error)
 NPY_START = b"\x93NUMPY"
 PNG_START = b"\x89PNG\r\n\x1a\n"
@@ -53,7 +54,7 @@ def read_stored(path: Path, *, upright: bool = False) -> Stored:
     if start.startswith(TIFF_STARTS):
         return _whole(path, _read_tiff)
     if start.startswith(PNG_START) and _deep_colour(start):
-        return _whole(path, _read_deep_png)
+        return _whole(path, _read_deep_colour)
     return _whole(path, lambda p: _read_pillow(p, upright=upright))
 
 
@@ -71,15 +72,7 @@ def _whole(path: Path, read: Callable[[Path], Stored]) -> Stored:
         ) from None
     except Image.DecompressionBombError as error:
         raise InputError(f"{path} is too large for its format ({error}); save it as TIFF") from None
-    except (
-        OSError,
-        SyntaxError,
-        ValueError,
-        EOFError,
-        IndexError,
-        KeyError,
-        struct.error,
-    ) as error:
+    except BROKEN as error:
         raise InputError(
             f"{path} is broken or truncated ({error}); copy or export it again"
         ) from error
@@ -97,11 +90,11 @@ def _read_npy(path: Path) -> Stored:
     return Stored(pixels, {3: "RGB", 4: "RGBA"}[pixels.shape[-1]] if colours else "L")
 
 
-def _read_deep_png(path: Path) -> Stored:
+def _read_deep_colour(path: Path) -> Stored:
     from embedseg._cv2 import cv2
 
     pixels = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
-    if pixels is None:
+    if pixels is None or pixels.ndim != 3:
         raise InputError(f"{path} is broken or truncated; copy or export it again")
     if pixels.shape[-1] == 4:
         return Stored(pixels[..., [2, 1, 0, 3]], "RGBA")
@@ -132,7 +125,9 @@ def _read_tiff(path: Path) -> Stored:
 
     with tifffile.TiffFile(path) as file:
         if not file.series:
-            raise InputError(f"{path} is a TIFF without pages; copy or export it again")
+            raise InputError(
+                f"{path} is broken or truncated (a TIFF without pages); export it again"
+            )
         series = file.series[0]
         photometric = tifffile.PHOTOMETRIC(file.pages.first.photometric).name
         if photometric not in ("RGB", "MINISBLACK"):
@@ -158,14 +153,16 @@ def _channels_last(pixels: npt.NDArray[Any], axes: str) -> Stored:
 
 
 def _read_compressed_tiff(path: Path, complaint: str) -> Stored:
-    """Read a TIFF through Pillow's codecs, unless that would cut its depth."""
+    """Read one page through the codecs of Pillow, or of OpenCV where Pillow would cut its depth."""
     import tifffile
 
     with tifffile.TiffFile(path) as file:
-        page = file.pages.first
-        if len(file.pages) > 1 or (page.samplesperpixel > 1 and page.bitspersample > 8):
-            raise InputError(
-                f"{path} is compressed in a way that needs one more package ({complaint}); "
-                "pip install imagecodecs, or save it uncompressed"
-            )
+        pages, page = len(file.pages), file.pages.first
+    if pages > 1:
+        raise InputError(
+            f"{path} is compressed in a way that needs one more package ({complaint}); "
+            "pip install imagecodecs, or save it uncompressed"
+        )
+    if page.samplesperpixel > 1 and page.bitspersample > 8:
+        return _read_deep_colour(path)
     return _read_pillow(path)
