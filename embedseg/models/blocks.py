@@ -123,6 +123,8 @@ def space_to_depth(x: Tensor, factor: int) -> Tensor:
     """Move blocks of factor^n pixels into channels: (B, C, *S) -> (B, C factor^n, *S / factor)."""
     if factor == 1:
         return x
+    if x.ndim == 4:
+        return functional.pixel_unshuffle(x, factor)
     n = x.ndim - 2
     split = [v for s in x.shape[2:] for v in (s // factor, factor)]
     blocks = x.reshape(x.shape[0], x.shape[1], *split)

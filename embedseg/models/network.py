@@ -128,8 +128,8 @@ class EmbeddingNet(nn.Module):
             features = self.decoder(features, x)
         elif self.output_stride > 1 and not isinstance(features, Tensor):
             features = features[0]
-        keep = tuple(slice(0, -(-s // self.output_stride)) for s in size)
-        return {name: head(features)[(..., *keep)] for name, head in self.heads.items()}
+        keep = [-(-s // self.output_stride) for s in size]
+        return {name: crop(head(features), keep) for name, head in self.heads.items()}
 
     def _check(self, image: Tensor) -> None:
         if image.ndim != self.ndim + 2 or image.shape[1] != self.in_channels:
@@ -140,7 +140,7 @@ class EmbeddingNet(nn.Module):
 
     def _coordinates(self, image: Tensor) -> Tensor:
         size = tuple(image.shape[2:])
-        if torch.compiler.is_compiling():
+        if _recording():
             maps = coordinate_maps(size, image.device, image.dtype)
         else:
             key = (*size, image.device, image.dtype)
@@ -161,15 +161,25 @@ def coordinate_maps(size: Sequence[int], device: torch.device, dtype: torch.dtyp
 
 
 def _line(size: int, device: torch.device) -> Tensor:
-    if size == 1:
-        return torch.zeros(1, device=device)
-    return torch.arange(size, device=device, dtype=torch.float32) * (2.0 / (size - 1)) - 1.0
+    twice = 2.0 * torch.arange(size, device=device, dtype=torch.float32) - (size - 1)
+    return twice / max(size - 1, 1)
 
 
 def pad_to_multiple(x: Tensor, divisor: int) -> Tensor:
     """Repeat the far borders of (B, C, *S) until every size is a multiple of `divisor`."""
     pads = [v for s in reversed(x.shape[2:]) for v in (0, -s % divisor)]
-    return functional.pad(x, pads, mode="replicate") if any(pads) else x
+    return functional.pad(x, pads, mode="replicate") if _recording() or any(pads) else x
+
+
+def crop(x: Tensor, size: Sequence[int]) -> Tensor:
+    """Cut the far ends of (B, C, *T) so that `size` remains."""
+    pads = [v for s, t in zip(size[::-1], list(x.shape[2:])[::-1], strict=True) for v in (0, s - t)]
+    return functional.pad(x, pads) if _recording() or any(pads) else x
+
+
+def _recording() -> bool:
+    """Tell whether the network is being exported: then nothing may depend on this one size."""
+    return torch.compiler.is_compiling() or bool(torch._C._get_tracing_state())
 
 
 def choose_decoder(backbone: Backbone, wish: str, output_stride: int) -> Decoder:
