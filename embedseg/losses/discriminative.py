@@ -1,0 +1,327 @@
+"""The discriminative loss for instance segmentation by pixel embeddings.
+
+B. De Brabandere, D. Neven, L. Van Gool, "Semantic Instance Segmentation with a Discriminative Loss
+Function", arXiv:1708.02551. See `discriminative_loss` for the equations.
+"""
+
+from typing import Any, Literal, NamedTuple, get_args
+
+import torch
+from torch import Tensor, nn
+
+from embedseg.losses.instance_sums import (
+    Instances,
+    block_slots,
+    find_instances,
+    mean_of_groups,
+    neighbours,
+    pairs_within_groups,
+    spread_by_slot,
+    sum_by_group,
+    sum_by_slot,
+)
+from embedseg.names import unknown
+
+Hinge = Literal["paper", "lanenet"]
+Normalization = Literal["paper", "released"]
+Norm = Literal["l1", "l2"]
+Distance = Literal["euclidean", "cosine"]
+
+_COINCIDE = 128  # rounding steps: two means nearer than this, relative to their size, coincide
+_MAX_NEIGHBOUR_DISTANCE = 100  # pixels; the search looks at every offset within it
+
+
+class DiscriminativeTerms(NamedTuple):
+    """The loss and its three unweighted terms; every one is a scalar attached to the graph."""
+
+    total: Tensor
+    pull: Tensor
+    push: Tensor
+    reg: Tensor
+
+
+def discriminative_loss(  # noqa: PLR0913  (named variants of one published loss)
+    embedding: Tensor,
+    labels: Tensor,
+    *,
+    delta_v: float = 0.5,
+    delta_d: float = 1.5,
+    alpha: float = 1.0,
+    beta: float = 1.0,
+    gamma: float = 0.001,
+    semantic: Tensor | None = None,
+    hinge: Hinge = "paper",
+    normalization: Normalization = "paper",
+    norm: Norm = "l2",
+    distance: Distance = "euclidean",
+    background_as_instance: bool = False,
+    push_neighbours: float | None = None,
+    size_weighting: float = 0.0,
+) -> DiscriminativeTerms:
+    r"""Pull the embeddings of an instance together, push the means of instances apart.
+
+    For the C instances of an image, N_c pixels x_i each, mu_c their mean, [z]+ = max(0, z):
+
+        pull  = 1/C         sum_c 1/N_c sum_i   [ |mu_c - x_i| - delta_v ]+^2
+        push  = 1/(C(C-1))  sum over A != B     [ 2 delta_d - |mu_A - mu_B| ]+^2
+        reg   = 1/C         sum_c |mu_c|
+        total = alpha pull + beta push + gamma reg
+
+    `embedding` is (B, E, *S) with any number of spatial dimensions, `labels` (B, *S) integer: 0 is
+    background, negative (IGNORE) takes no part, ids >= 1 are instances and may have gaps. The
+    batch's value is the mean over images that have an instance; without any it is 0, attached to
+    the graph. With one instance push is 0. Half precision is summed in float32, also in autocast.
+
+    Where x_i = mu_c or mu = 0 the norm has gradient 0. Where two means coincide (to rounding) the
+    push of the formula has no gradient, so a collapsed embedding would never part: there the
+    distance gets the gradient of a fixed unit vector that depends on the two instances' rank by id.
+
+    Options that differ from the paper:
+
+    - `semantic` (B, *S) integer classes: the loss is evaluated per class and averaged over the
+      classes of an image that have an instance; instances of different classes do not push each
+      other. An instance is the pixels of one class and one id. Class <= 0 takes no part.
+    - `hinge="lanenet"`: push hinges at delta_d instead of 2 delta_d (arXiv:1802.05591).
+    - `normalization="released"`: the authors' released code: pull summed over instances, push over
+      unordered pairs divided by C - 1, instances of one pixel left out, no reg (gamma must be 0).
+    - `norm="l1"`: L1 norm in all terms.
+    - `distance="cosine"`: 1 - cos(a, b) instead of |a - b| in pull and push; at most 2, so the
+      push margin must not be more. A vector 0 has distance 1 to all.
+    - `background_as_instance`: label 0 is one more instance.
+    - `push_neighbours`: push only instances of which two pixel centres are at most so many pixels
+      apart (arXiv:2004.09821); the divisor C(C-1) becomes the number of such ordered pairs.
+    - `size_weighting` p: weights proportional to N_c^p in the mean over instances of pull; 0 gives
+      all instances the same weight, 1 all pixels, negative p favours small instances.
+    """
+    _check_choices(hinge, normalization, norm, distance)
+    _check_contradictions(gamma, normalization, norm, distance, push_neighbours)
+    margin = delta_d if hinge == "lanenet" else 2 * delta_d
+    _check_margins(delta_v, delta_d, margin, distance)
+    _check_inputs(embedding, labels, semantic, background_as_instance)
+    released = normalization == "released"
+    with torch.autocast(embedding.device.type, enabled=False):
+        instances = find_instances(
+            labels, semantic, background=background_as_instance, min_size=2 if released else 1
+        )
+        x = embedding.flatten(2)
+        x = x if x.dtype == torch.float64 else x.float()
+        means, spread = _means_and_spread(x, instances, delta_v, norm, distance)
+        near = None
+        if push_neighbours is not None:
+            near = neighbours(instances, labels.shape, push_neighbours)
+        pull = _pull(spread, instances, size_weighting, released)
+        push = _push(means, instances, near, margin, norm, distance, released)
+        reg = _reg(means, instances, norm, released)
+        return DiscriminativeTerms(alpha * pull + beta * push + gamma * reg, pull, push, reg)
+
+
+class DiscriminativeLoss(nn.Module):
+    """`discriminative_loss` with its options stored."""
+
+    def __init__(  # noqa: PLR0913  (the function's own options)
+        self,
+        *,
+        delta_v: float = 0.5,
+        delta_d: float = 1.5,
+        alpha: float = 1.0,
+        beta: float = 1.0,
+        gamma: float = 0.001,
+        hinge: Hinge = "paper",
+        normalization: Normalization = "paper",
+        norm: Norm = "l2",
+        distance: Distance = "euclidean",
+        background_as_instance: bool = False,
+        push_neighbours: float | None = None,
+        size_weighting: float = 0.0,
+    ) -> None:
+        super().__init__()
+        self.options: dict[str, Any] = {
+            "delta_v": delta_v,
+            "delta_d": delta_d,
+            "alpha": alpha,
+            "beta": beta,
+            "gamma": gamma,
+            "hinge": hinge,
+            "normalization": normalization,
+            "norm": norm,
+            "distance": distance,
+            "background_as_instance": background_as_instance,
+            "push_neighbours": push_neighbours,
+            "size_weighting": size_weighting,
+        }
+
+    def forward(
+        self, embedding: Tensor, labels: Tensor, semantic: Tensor | None = None
+    ) -> DiscriminativeTerms:
+        """Return the terms of `discriminative_loss`."""
+        return discriminative_loss(embedding, labels, semantic=semantic, **self.options)
+
+    def extra_repr(self) -> str:
+        """Show the options."""
+        return ", ".join(f"{name}={value!r}" for name, value in self.options.items())
+
+
+def _means_and_spread(
+    x: Tensor, instances: Instances, delta_v: float, norm: Norm, distance: Distance
+) -> tuple[Tensor, Tensor]:
+    """Mean embedding (C, E) of every instance and its pixels' mean hinged squared distance (C,)."""
+    slots, blocks = block_slots(instances)
+    image, rank, width = instances.image, instances.rank, instances.width
+    size = instances.size.to(x.dtype)
+    means = sum_by_slot(x, slots, blocks, width)[image, :, rank] / size[:, None]
+    table = x.new_zeros(x.shape[0], x.shape[1], width + 1)
+    table[image, :, rank] = means
+    apart = _distance(x, spread_by_slot(table, slots, blocks), norm, distance)
+    hinged = (apart - delta_v).clamp(min=0).square()[:, None]
+    return means, sum_by_slot(hinged, slots, blocks, width)[image, 0, rank] / size
+
+
+def _pull(spread: Tensor, instances: Instances, power: float, released: bool) -> Tensor:
+    """Return the pull term from the instances' spread (C,): weighted mean (released: sum) per group."""
+    weight = instances.size.to(spread.dtype) ** power
+    groups = sum_by_group(weight * spread, instances) / sum_by_group(weight, instances)
+    if released:
+        groups = groups * _members(spread, instances)
+    return mean_of_groups(groups, instances)
+
+
+def _push(
+    means: Tensor,
+    instances: Instances,
+    near: Tensor | None,
+    margin: float,
+    norm: Norm,
+    distance: Distance,
+    released: bool,
+) -> Tensor:
+    """Return the push term over all pairs of a group, or those that `near` (B, L, L) marks."""
+    first, second = pairs_within_groups(instances)
+    if near is not None:
+        rank = instances.rank
+        keep = near[instances.image[first], rank[first], rank[second]]
+        first, second = first[keep], second[keep]
+    apart = _distance_of_means(means, instances.rank, first, second, norm, distance)
+    cost = (margin - apart).clamp(min=0).square()
+    group = instances.group[first]
+    divisor = sum_by_group(torch.ones_like(cost), instances, group)
+    if released:
+        divisor = _members(means, instances) - 1
+    return mean_of_groups(sum_by_group(cost, instances, group) / divisor.clamp(min=1), instances)
+
+
+def _reg(means: Tensor, instances: Instances, norm: Norm, released: bool) -> Tensor:
+    """Return the regulariser: the mean length of the means; 0 in the released code."""
+    groups = sum_by_group(_length(means, norm), instances) / _members(means, instances)
+    return mean_of_groups(groups, instances) * (0 if released else 1)
+
+
+def _members(like: Tensor, instances: Instances) -> Tensor:
+    """Count the instances (G,) of every group, in the dtype of `like`."""
+    return sum_by_group(torch.ones_like(instances.size, dtype=like.dtype), instances)
+
+
+def _distance_of_means(
+    means: Tensor, rank: Tensor, first: Tensor, second: Tensor, norm: Norm, distance: Distance
+) -> Tensor:
+    """Distances (P,) of pairs of means; where two coincide the gradient is a fixed unit vector."""
+    a, b = means[first].T[None], means[second].T[None]
+    apart = _distance(a, b, norm, distance)[0]
+    difference = (a - b)[0]
+    limit = _COINCIDE * torch.finfo(means.dtype).eps
+    same = difference.abs().amax(0) <= limit * torch.maximum(a, b)[0].abs().amax(0)
+    step = torch.arange(1, means.shape[1] + 1, device=means.device, dtype=means.dtype)[:, None]
+    unit = torch.sin(step * (rank[first] + 1)) - torch.sin(step * (rank[second] + 1))
+    unit = unit / torch.linalg.vector_norm(unit, dim=0)
+    along = (difference * unit).sum(0)
+    return torch.where(same, apart.detach() + along - along.detach(), apart)
+
+
+def _distance(a: Tensor, b: Tensor, norm: Norm, distance: Distance) -> Tensor:
+    """Distance (B, N) over the channels of `a` and `b` (B, E, N)."""
+    if distance == "euclidean":
+        return _length(a - b, norm)
+    return 1 - (_unit(a) * _unit(b)).sum(1)
+
+
+def _length(vector: Tensor, norm: Norm) -> Tensor:
+    """Norm over dimension 1 whose gradient at 0 is 0, not NaN."""
+    if norm == "l1":
+        return vector.abs().sum(1)
+    square = vector.square().sum(1)
+    inside = square > 0
+    return torch.where(inside, torch.where(inside, square, 1).sqrt(), 0)
+
+
+def _unit(vector: Tensor) -> Tensor:
+    """`vector` (B, E, N) scaled to length 1 over E; 0 stays 0."""
+    length = _length(vector, "l2")[:, None]
+    return vector / torch.where(length > 0, length, 1)
+
+
+def _check_choices(hinge: str, normalization: str, norm: str, distance: str) -> None:
+    """Refuse unknown names."""
+    for kind, value, choices in (
+        ("hinge", hinge, get_args(Hinge)),
+        ("normalization", normalization, get_args(Normalization)),
+        ("norm", norm, get_args(Norm)),
+        ("distance", distance, get_args(Distance)),
+    ):
+        if value not in choices:
+            raise unknown(kind, value, choices)
+
+
+def _check_margins(delta_v: float, delta_d: float, margin: float, distance: Distance) -> None:
+    """Refuse margins that no embedding could meet."""
+    if delta_v < 0:
+        raise ValueError(f"delta_v must be >= 0, got {delta_v}; the paper uses 0.5")
+    if delta_d <= 0:
+        raise ValueError(f"delta_d must be > 0, got {delta_d}; the paper uses 1.5")
+    if distance == "cosine" and margin > 2:
+        raise ValueError(
+            f"distance='cosine' is at most 2 but the push margin is {margin} (delta_d={delta_d}); "
+            "lower delta_d, for instance to 0.5 with delta_v=0.1"
+        )
+
+
+def _check_contradictions(
+    gamma: float, normalization: str, norm: str, distance: str, push_neighbours: float | None
+) -> None:
+    """Refuse options of which one would be ignored."""
+    if normalization == "released" and gamma != 0:
+        raise ValueError(
+            f"normalization='released' has no regulariser but gamma is {gamma}; pass gamma=0"
+        )
+    if distance == "cosine" and norm != "l2":
+        raise ValueError(f"norm={norm!r} has no effect with distance='cosine'; leave norm='l2'")
+    if push_neighbours is not None and not 1 <= push_neighbours <= _MAX_NEIGHBOUR_DISTANCE:
+        raise ValueError(
+            f"push_neighbours must be a distance of 1 to {_MAX_NEIGHBOUR_DISTANCE} pixels, "
+            f"got {push_neighbours}; None pushes all instances"
+        )
+
+
+def _check_inputs(
+    embedding: Tensor, labels: Tensor, semantic: Tensor | None, background: bool
+) -> None:
+    """Refuse tensors of the wrong kind, and classes together with background as an instance."""
+    if embedding.ndim < 3 or not embedding.is_floating_point():
+        raise ValueError(
+            f"embedding must be a floating (B, E, *S) tensor, got {tuple(embedding.shape)} "
+            f"{embedding.dtype}"
+        )
+    if semantic is not None and background:
+        raise ValueError(
+            "background_as_instance=True needs one class for the background, but semantic is "
+            "given; pass one of the two"
+        )
+    expected = (embedding.shape[0], *embedding.shape[2:])
+    for name, value in (("labels", labels), ("semantic", semantic)):
+        if value is None:
+            continue
+        if tuple(value.shape) != expected or value.device != embedding.device:
+            raise ValueError(
+                f"{name} must have shape {expected} on {embedding.device}, got "
+                f"{tuple(value.shape)} on {value.device}; resize or move it"
+            )
+        if value.is_floating_point() or value.is_complex() or value.dtype == torch.bool:
+            raise ValueError(f"{name} must be integer, got {value.dtype}; convert with .long()")

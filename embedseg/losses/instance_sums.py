@@ -1,0 +1,180 @@
+"""Instances of a batch of label images as index tensors: sums, pairs and neighbours, no one-hot.
+
+Every function works on any device and for any number of spatial dimensions, loops over no image and
+no instance, and reads back to the host only the sizes of its results.
+"""
+
+import math
+from itertools import product
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+from torch.nn.functional import pad
+
+_BLOCKS = 64  # partial sums per image: bounds the rounding error and the contention on a GPU
+_MIN_BLOCK = 1024  # pixels; below this one sequential float32 sum is accurate enough
+_CHUNK = 1 << 22  # pixel-offset pairs tested at once in `neighbours`
+
+
+class Instances(NamedTuple):
+    """The C instances of a batch, ordered by image, then class, then id.
+
+    `slot` (B, N) gives for every pixel the number of its instance within its image, or `width` for
+    pixels that take no part. `image`, `rank`, `group` and `size` (C,) give for every instance its
+    image, its number within it, its group (instances of one image and one class) and its pixels.
+    `group_image` (G,) gives the image of every group.
+    """
+
+    slot: Tensor
+    width: int
+    image: Tensor
+    rank: Tensor
+    group: Tensor
+    size: Tensor
+    group_image: Tensor
+
+
+def find_instances(
+    labels: Tensor,
+    semantic: Tensor | None = None,
+    *,
+    background: bool = False,
+    min_size: int = 1,
+) -> Instances:
+    """Find and number the instances of `labels` (B, *S): ids >= 1, and 0 too if `background`.
+
+    With `semantic` (B, *S) an instance is the set of pixels of one image with one class and one id
+    (so ids may start again in each class); pixels whose class is 0 or negative take no part.
+    Instances of fewer than `min_size` pixels are left out.
+    """
+    batch = labels.shape[0]
+    labels = _small_ids(labels.reshape(batch, -1).long())
+    part = labels >= (0 if background else 1)
+    key, ids, classes = labels, _top(labels) + 1, 1
+    if semantic is not None:
+        semantic = semantic.reshape(batch, -1).long()
+        part = part & (semantic > 0)
+        classes = _top(semantic) + 1
+        key = key + ids * semantic
+    keys = ids * classes  # key `keys` collects what takes no part
+    key = torch.where(part, key, keys)
+    offset = torch.arange(batch, device=key.device)[:, None] * (keys + 1)
+    counts = torch.bincount((key + offset).flatten(), minlength=batch * (keys + 1))
+    counts = counts.view(batch, keys + 1)[:, :keys]
+    present = counts >= max(min_size, 1)
+    number = present.cumsum(1) - 1
+    width = _top(number) + 1
+    slot = pad(torch.where(present, number, width), (0, 1), value=width).gather(1, key)
+    image, position = present.nonzero(as_tuple=True)
+    groups, group = torch.unique_consecutive(image * classes + position // ids, return_inverse=True)
+    return Instances(
+        slot,
+        width,
+        image,
+        number[image, position],
+        group,
+        counts[image, position],
+        groups // classes,
+    )
+
+
+def block_slots(instances: Instances) -> tuple[Tensor, int]:
+    """Slots (B, 1, N) that differ from block to block of an image's pixels, and the block count.
+
+    Summing into `blocks * (width + 1)` slots and adding the blocks up afterwards keeps the rounding
+    error of a float32 sum over a large instance small.
+    """
+    pixels = instances.slot.shape[1]
+    blocks = max(1, min(_BLOCKS, pixels // _MIN_BLOCK))
+    place = torch.arange(pixels, device=instances.slot.device)
+    block = place.mul_(blocks).div_(max(pixels, 1), rounding_mode="floor")
+    return (instances.slot + block.mul_(instances.width + 1))[:, None], blocks
+
+
+def sum_by_slot(values: Tensor, slots: Tensor, blocks: int, width: int) -> Tensor:
+    """Return the sums (B, E, width + 1) of `values` (B, E, N) over the pixels of every slot."""
+    batch, channels, _ = values.shape
+    sums = values.new_zeros(batch, channels, blocks * (width + 1))
+    sums = sums.scatter_add(2, slots.expand_as(values), values)
+    return sums.view(batch, channels, blocks, width + 1).sum(2)
+
+
+def spread_by_slot(values: Tensor, slots: Tensor, blocks: int) -> Tensor:
+    """Give every pixel the value (B, E, width + 1) of its slot: (B, E, N)."""
+    batch, channels, _ = values.shape
+    values = values[:, :, None].expand(-1, -1, blocks, -1).reshape(batch, channels, -1)
+    return values.gather(2, slots.expand(-1, channels, -1))
+
+
+def sum_by_group(values: Tensor, instances: Instances, group: Tensor | None = None) -> Tensor:
+    """Return the sums (G,) of `values` over groups; `group` is that of each instance unless given."""
+    sums = values.new_zeros(instances.group_image.numel())
+    return sums.index_add(0, instances.group if group is None else group, values)
+
+
+def mean_of_groups(groups: Tensor, instances: Instances) -> Tensor:
+    """Mean of `groups` (G,) within each image, then over the images that have one; 0 if none."""
+    shares = torch.bincount(instances.group_image)[instances.group_image]
+    first = instances.group_image.diff(prepend=instances.group_image.new_full((1,), -1)) != 0
+    return (groups / shares).sum() / first.sum().clamp(min=1)
+
+
+def pairs_within_groups(instances: Instances) -> tuple[Tensor, Tensor]:
+    """All unordered pairs (P,), (P,) of instances that share a group, as first < second."""
+    group = instances.group
+    order = torch.arange(group.numel(), device=group.device)
+    end = torch.bincount(group).cumsum(0)[group]
+    partners = end - order - 1
+    first = torch.repeat_interleave(order, partners)
+    start = partners.cumsum(0) - partners
+    second = torch.arange(first.numel(), device=group.device) - start[first] + first + 1
+    return first, second
+
+
+def neighbours(instances: Instances, shape: torch.Size, distance: float) -> Tensor:
+    """Which instances of an image come within `distance` pixels of each other: bool (B, L, L).
+
+    The distance of two instances is the smallest Euclidean distance between pixel centres, so side
+    by side is 1. Only boundary pixels are looked at: the nearest pixels of two instances are such.
+    `shape` is (B, *S); the answer is symmetric.
+    """
+    width, radius = instances.width, math.floor(distance)
+    grid = pad(instances.slot.view(shape), (radius, radius) * (len(shape) - 1), value=width)
+    boundary = torch.zeros_like(grid, dtype=torch.bool)
+    for axis in range(1, grid.ndim):
+        boundary |= (grid != grid.roll(1, axis)) | (grid != grid.roll(-1, axis))
+    flat = grid.flatten()
+    pixel = (boundary.flatten() & (flat < width)).nonzero()
+    row = pixel // max(grid[0].numel(), 1) * (width + 1) + flat[pixel]
+    near = torch.zeros(shape[0] * (width + 1) ** 2, dtype=torch.bool, device=grid.device)
+    shifts = torch.tensor(_half_ball(grid, distance), dtype=torch.long, device=grid.device)
+    for some in shifts.split(max(1, _CHUNK // max(1, pixel.numel()))):
+        near[row * (width + 1) + flat[pixel + some]] = True
+    near = near.view(shape[0], width + 1, width + 1)[:, :width, :width]
+    return near | near.transpose(1, 2)
+
+
+def _half_ball(grid: Tensor, distance: float) -> list[int]:
+    """Shifts in the flattened `grid` to the half of the ball that lies ahead in memory order."""
+    radius = range(-math.floor(distance), math.floor(distance) + 1)
+    shifts = []
+    for offset in product(radius, repeat=grid.ndim - 1):
+        if any(offset) and sum(o * o for o in offset) <= distance * distance:
+            shifts.append(sum(o * s for o, s in zip(offset, grid.stride()[1:], strict=True)))
+    return [shift for shift in shifts if shift > 0]
+
+
+def _top(values: Tensor) -> int:
+    """Return the largest value, or -1 if all are negative or there is none."""
+    return max(-1, int(values.max())) if values.numel() else -1
+
+
+def _small_ids(labels: Tensor) -> Tensor:
+    """Renumber `labels` by rank if their ids are too large to count them in a table."""
+    if labels.shape[0] * (_top(labels) + 2) <= max(4 * labels.numel(), 1 << 16):
+        return labels
+    fixed = labels.new_tensor([-1, 0])
+    known = torch.cat([fixed, labels.clamp(min=-1).flatten()])
+    rank: Tensor = torch.unique(known, return_inverse=True)[1]
+    return (rank[2:] - 1).view_as(labels)
