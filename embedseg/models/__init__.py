@@ -4,10 +4,14 @@ from collections.abc import Callable
 from typing import Any
 
 from embedseg.models.backbone import Backbone
+from embedseg.models.enet import enet
+from embedseg.models.erfnet import erfnet
 from embedseg.models.network import EmbeddingNet, build_network
 from embedseg.models.unet import unet
 
 MODELS: dict[str, Callable[..., Any]] = {
+    "enet": enet,
+    "erfnet": erfnet,
     "unet": unet,
 }
 

@@ -25,6 +25,11 @@ def transposed_head(inputs: int, channels: int, stride: int, layers: Layers) -> 
     return _head(layers.up(inputs, channels, stride, stride=stride))
 
 
+def published_up(inputs: int, channels: int, layers: Layers, *, bias: bool) -> nn.Module:
+    """Return the 3x3 transposed convolution that doubles the size."""
+    return _head(layers.up(inputs, channels, 3, padding=1, output_padding=1, bias=bias))
+
+
 class EnlargedHead(nn.Module):
     """A convolution at 1/stride, then linear interpolation: the published end of light networks.
 
