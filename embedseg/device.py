@@ -1,0 +1,77 @@
+"""Which device computes, why, and whether bfloat16 pays there."""
+
+import os
+import time
+
+import torch
+from torch import nn
+
+PROBE_GAIN = 1.2  # bfloat16 must be this much faster than float32 to be chosen on a CPU
+
+
+def choose_device(name: str = "auto") -> tuple[torch.device, str]:
+    """Return the device for `name` ("auto", "cpu", "cuda", "cuda:1", "mps") and the reason in words.
+
+    Raises ValueError when the named device does not exist here.
+    """
+    if name == "auto":
+        if torch.cuda.is_available():
+            return torch.device("cuda:0"), f"found {torch.cuda.get_device_name(0)}"
+        if torch.backends.mps.is_available():
+            return torch.device("mps"), "found Apple's GPU"
+        return torch.device("cpu"), f"no GPU found, {torch.get_num_threads()} threads"
+    try:
+        device = torch.device(name)
+    except RuntimeError as error:
+        raise ValueError(f"device {name!r} is not known; use auto, cpu, cuda:0 or mps") from error
+    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
+        raise ValueError(
+            f"device {name!r} is not here: {torch.cuda.device_count()} CUDA devices found; use auto or cpu"
+        )
+    if device.type == "mps" and not torch.backends.mps.is_available():
+        raise ValueError("device 'mps' is not here; use auto or cpu")
+    return device, "as asked for"
+
+
+def choose_amp(name: str, device: torch.device) -> str:
+    """Resolve "auto" to "bf16", "fp16" or "off" for this device.
+
+    CUDA: bf16 where it is native, else fp16. CPU: bf16 if a short measurement of a convolution,
+    forward and backward, runs at least PROBE_GAIN times faster than float32 (it is several times
+    faster with AVX512-BF16 or AMX, and many times slower without). Others: off.
+    """
+    if name != "auto":
+        return name
+    if device.type == "cuda":
+        return "bf16" if torch.cuda.is_bf16_supported() else "fp16"
+    if device.type == "cpu":
+        return "bf16" if _probe(False) > PROBE_GAIN * _probe(True) else "off"
+    return "off"
+
+
+def autocast(device: torch.device, amp: str) -> torch.autocast:
+    """Return the context manager of mixed precision `amp` on `device`."""
+    dtype = torch.float16 if amp == "fp16" else torch.bfloat16
+    return torch.autocast(device.type, dtype=dtype, enabled=amp != "off")
+
+
+def set_threads(count: int) -> None:
+    """Let torch use `count` CPU threads; 0 leaves the machine's own choice."""
+    if count:
+        torch.set_num_threads(min(count, os.cpu_count() or count))
+
+
+def _probe(half: bool) -> float:
+    """Return the median seconds of a 3x3 convolution and its gradient, in bfloat16 or float32."""
+    state = torch.random.get_rng_state()
+    layer = nn.Conv2d(32, 32, 3, padding=1).to(memory_format=torch.channels_last)
+    image = torch.ones(2, 32, 128, 128).to(memory_format=torch.channels_last)
+    times = []
+    for _ in range(4):
+        start = time.perf_counter()
+        with autocast(torch.device("cpu"), "bf16" if half else "off"):
+            out = layer(image)
+        out.float().mean().backward()
+        times.append(time.perf_counter() - start)
+    torch.random.set_rng_state(state)
+    return sorted(times)[1]

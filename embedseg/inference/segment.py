@@ -1,0 +1,232 @@
+"""From one picture to its instances: network, foreground, clustering, cleaning, the picture's size.
+
+The network sees the picture at the working size of its training; clusters are found there, among
+the foreground pixels; the labels are then brought to the picture's own size (`upsample.py`), inside
+the foreground at that size.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from clustering.assign import absorb_noise, merge_centres
+from clustering.base import NOISE
+from embedseg._cv2 import cv2
+from embedseg.inference.result import Segmentation
+from embedseg.inference.spec import ModelSpec
+from embedseg.inference.upsample import upsample_labels
+from embedseg.io import InputError
+from embedseg.labels import (
+    fill_holes,
+    filter_small,
+    keep_largest_component,
+    relabel,
+    split_components,
+)
+
+Network = Callable[[torch.Tensor], Mapping[str, torch.Tensor]]
+Picture = NDArray[np.uint8]
+Mask = NDArray[np.bool_]
+Labels = NDArray[np.int32]
+
+
+def segment(
+    image: Picture,
+    model: Network,
+    spec: ModelSpec,
+    *,
+    foreground: NDArray[Any] | None = None,
+    clusterer: Any = None,
+    name: str = "image",
+) -> Segmentation:
+    """Return the instances of `image` (H, W, 3) uint8.
+
+    `model` maps a uint8 batch (1, 3, h, w) to `{"embedding": (1, E, h', w'), "semantic"}`.
+    `foreground` (H, W), where it is not 0, replaces the predicted foreground (the protocol of the
+    leaf challenge). `clusterer` replaces the one of `spec`.
+
+    Raises ValueError for a foreground of another size and InputError for an output that is not
+    finite.
+    """
+    size = (image.shape[0], image.shape[1])
+    if foreground is not None and np.shape(foreground) != size:
+        raise ValueError(
+            f"foreground must have the image's size {size}, got {np.shape(foreground)}; make it from the same picture"
+        )
+    outputs = run_network(image, model, spec, name)
+    return instances(
+        outputs["embedding"],
+        probabilities(outputs["semantic"]),
+        size,
+        spec,
+        image=image,
+        foreground=None if foreground is None else np.asarray(foreground) != 0,
+        clusterer=clusterer,
+        name=name,
+    )
+
+
+def run_network(
+    image: Picture, model: Network, spec: ModelSpec, name: str = "image"
+) -> dict[str, torch.Tensor]:
+    """Return the network's outputs, without the batch axis, for a picture at the working size."""
+    small = resize_picture(image, working_shape(image.shape[:2], spec.working_size))
+    batch = torch.from_numpy(np.ascontiguousarray(small.transpose(2, 0, 1)))[None]
+    outputs = {key: value[0] for key, value in model(batch).items()}
+    for key, value in outputs.items():
+        if not bool(torch.isfinite(value).all()):
+            raise InputError(
+                f"{name}: the network's {key} is not finite; its weights are damaged or its "
+                "training diverged (see metrics.csv of the run)"
+            )
+    return outputs
+
+
+def working_shape(shape: tuple[int, ...], working_size: int) -> tuple[int, int]:
+    """Return (h, w) with the longer side `working_size`; 0 keeps the shape."""
+    height, width = shape[0], shape[1]
+    if not working_size:
+        return height, width
+    factor = working_size / max(height, width)
+    return max(1, round(height * factor)), max(1, round(width * factor))
+
+
+def resize_picture(image: Picture, size: tuple[int, int]) -> Picture:
+    """Return `image` at `size` (h, w): area filter where it shrinks, linear where it grows."""
+    if image.shape[:2] == size:
+        return image
+    shrinks = size[0] < image.shape[0]
+    how = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
+    return np.asarray(cv2.resize(image, size[::-1], interpolation=how))
+
+
+def probabilities(logits: torch.Tensor) -> NDArray[np.float32]:
+    """Return class probabilities (K', h, w), background first, for logits (K, h, w)."""
+    logits = logits.float()
+    if logits.shape[0] == 1:
+        p = torch.sigmoid(logits)
+        return torch.cat([1 - p, p]).cpu().numpy()
+    return torch.softmax(logits, 0).cpu().numpy()
+
+
+def instances(
+    embedding: torch.Tensor,
+    semantic: NDArray[np.float32],
+    size: tuple[int, int],
+    spec: ModelSpec,
+    *,
+    image: Picture | None = None,
+    foreground: Mask | None = None,
+    clusterer: Any = None,
+    name: str = "image",
+) -> Segmentation:
+    """Return the instances of an embedding (E, h, w) with class probabilities (K', h, w).
+
+    This is `segment` without the network: tuning calls it many times on cached outputs.
+    """
+    coarse = embedding.shape[1:]
+    probability = 1 - semantic[0]
+    if foreground is None:
+        fine = resize_map(probability, size) > spec.foreground_threshold
+        inside = probability > spec.foreground_threshold
+    else:
+        fine = foreground
+        inside = resize_map(foreground.astype(np.float32), tuple(coarse)) >= 0.5
+    classes = np.where(inside, 1 + semantic[1:].argmax(0), 0)
+    labels, closeness = _cluster_classes(embedding, classes, spec, clusterer)
+    labels = _clean(labels, spec)
+    labels, _ = relabel(upsample_labels(labels, fine))
+    labels = fill_holes(labels) if foreground is None else labels
+    fine_probability = resize_map(probability, size)
+    fine_closeness = resize_map(closeness, size)
+    scores = _scores(labels, fine_probability if foreground is None else None, fine_closeness)
+    return Segmentation(
+        labels=labels,
+        scores=scores,
+        embedding=embedding.cpu().numpy(),
+        semantic=semantic,
+        foreground=fine_probability,
+        image=image,
+        name=name,
+    )
+
+
+def resize_map(values: NDArray[np.float32], size: tuple[int, ...]) -> NDArray[np.float32]:
+    """Return a map (h, w) at `size`: linear where it grows, area filter where it shrinks."""
+    if values.shape == size:
+        return values
+    how = cv2.INTER_AREA if size[0] < values.shape[0] else cv2.INTER_LINEAR
+    return np.asarray(cv2.resize(values, (size[1], size[0]), interpolation=how))
+
+
+def _cluster_classes(
+    embedding: torch.Tensor, classes: NDArray[np.int64], spec: ModelSpec, clusterer: Any
+) -> tuple[Labels, NDArray[np.float32]]:
+    """Cluster each class by itself; return labels and exp(-(distance to centre / bandwidth)^2 / 2)."""
+    labels = np.zeros(classes.shape, np.int32)
+    closeness = np.ones(classes.shape, np.float32)
+    scale = float(spec.clusterer_options.get("bandwidth", spec.default_bandwidth))
+    for number in range(1, spec.classes if spec.classes > 1 else 2):
+        mask = classes == number
+        if not mask.any():
+            continue
+        estimator = spec.build_clusterer() if clusterer is None else clusterer
+        found = np.asarray(estimator.fit_image(embedding, mask).labels_)
+        points = embedding.cpu().numpy()[:, mask].T
+        found, centres = _join(points, found, spec.merge)
+        if not len(centres):
+            continue
+        away = np.linalg.norm(points - centres[found], axis=1)
+        closeness[mask] = np.exp(-0.5 * (away / scale) ** 2)
+        labels[mask] = found + 1 + labels.max()
+    return labels, closeness
+
+
+def _join(
+    points: NDArray[np.float32], found: NDArray[np.int32], merge: float
+) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
+    """Merge clusters whose means are nearer than `merge`, give noise to the nearest mean."""
+    known = found != NOISE
+    if not known.any():
+        return found, np.empty((0, points.shape[1]), np.float32)
+    counts = np.bincount(found[known])
+    centres = np.stack(
+        [np.bincount(found[known], weights=axis[known]) for axis in points.T], axis=1
+    ) / np.maximum(counts, 1)[:, None]
+    if merge > 0:
+        centres, counts, new_of = merge_centres(centres, counts, merge)
+        found = np.where(known, new_of[found], NOISE).astype(np.int32)
+    return absorb_noise(points, found, centres.astype(np.float32)), centres.astype(np.float32)
+
+
+def _clean(labels: Labels, spec: ModelSpec) -> Labels:
+    """Treat pieces as `spec.components` says and drop what is smaller than `spec.min_size`.
+
+    `min_size` counts pixels of the working size; the outputs may lie on a coarser grid.
+    """
+    if spec.components == "largest":
+        labels = keep_largest_component(labels)
+    elif spec.components == "split":
+        labels, _ = split_components(labels)
+    return filter_small(labels, -(-spec.min_size // spec.output_stride**2))[0]
+
+
+def _scores(
+    labels: Labels, probability: NDArray[np.float32] | None, closeness: NDArray[np.float32]
+) -> dict[int, float]:
+    """Return each instance's mean foreground probability times its mean closeness to its centre.
+
+    Both are in [0, 1]; a given foreground counts as probability 1. This is the package's own
+    definition: the papers give no confidence to an instance of this method.
+    """
+    ids, index = np.unique(labels, return_inverse=True)
+    index = index.ravel()
+    sizes = np.bincount(index)
+    mean_closeness = np.bincount(index, weights=closeness.ravel()) / sizes
+    scores = mean_closeness
+    if probability is not None:
+        scores = scores * np.bincount(index, weights=probability.ravel()) / sizes
+    return {int(i): float(s) for i, s in zip(ids, scores, strict=True) if i > 0}

@@ -1,0 +1,103 @@
+"""What inference must know of a model beside its weights: stored in the checkpoint, read strictly."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields, replace
+from typing import Any, Self
+
+from clustering import CLUSTERERS
+from embedseg.inference.normalise import MEAN, STD
+from embedseg.names import unknown
+
+COMPONENTS = ("all", "largest", "split")
+FORMAT = 1  # of the checkpoint; raised when an older reader could not understand a newer file
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelSpec:
+    """Everything but the weights.
+
+    `backbone` .. `output_stride` rebuild the network; `working_size` is the longer side, in pixels,
+    at which it sees a whole image (0: as it is); `mean`, `std` normalise; `delta_v`, `delta_d` are
+    the margins of its loss; the rest is how its output becomes instances: probability threshold of
+    the foreground, clusterer with its options, `merge` (clusters whose centres are nearer than this
+    become one; 0: none), what becomes of an instance in several pieces ("all" are kept, "largest"
+    only, or "split" into instances) and the smallest instance in pixels of the working size.
+    """
+
+    backbone: str
+    options: Mapping[str, Any] = field(default_factory=dict)
+    in_channels: int = 3
+    embedding_dim: int = 16
+    classes: int = 1
+    coordinates: bool = True
+    decoder: str = "auto"
+    output_stride: int = 1
+    working_size: int = 0
+    mean: tuple[float, ...] = MEAN
+    std: tuple[float, ...] = STD
+    delta_v: float = 0.5
+    delta_d: float = 1.5
+    class_names: tuple[str, ...] = ("background", "foreground")
+    pixel_size: float = 0.0
+    foreground_threshold: float = 0.5
+    clusterer: str = "mean_shift"
+    clusterer_options: Mapping[str, Any] = field(default_factory=dict)
+    merge: float = 0.0
+    components: str = "all"
+    min_size: int = 16
+
+    def __post_init__(self) -> None:
+        if self.clusterer not in CLUSTERERS:
+            raise unknown("clusterer", self.clusterer, CLUSTERERS)
+        if self.components not in COMPONENTS:
+            raise unknown("components", self.components, COMPONENTS)
+        if not 0 < self.foreground_threshold < 1:
+            raise ValueError(
+                f"foreground_threshold is a probability in (0, 1), got {self.foreground_threshold}"
+            )
+
+    def build_clusterer(self) -> Any:
+        """Return the clusterer; its bandwidth follows from the margins unless it is stored."""
+        options = dict(self.clusterer_options)
+        if self.clusterer in ("mean_shift", "threshold"):
+            options.setdefault("bandwidth", self.default_bandwidth)
+        return CLUSTERERS[self.clusterer](**options)
+
+    @property
+    def default_bandwidth(self) -> float:
+        """Half way between the margins, (delta_v + delta_d) / 2.
+
+        At zero loss every point of an instance is within delta_v of its mean, and every point of
+        another at least 2 delta_d - delta_v away: any value between separates. Trained networks
+        leave points further out than delta_v and means nearer than 2 delta_d; on leaves the middle
+        of the two margins scored best against delta_v and delta_d.
+        """
+        return 0.5 * (self.delta_v + self.delta_d)
+
+    def with_tuning(self, tuning: Mapping[str, Any]) -> Self:
+        """Return this with the post-processing that tuning chose."""
+        known = ("foreground_threshold", "clusterer", "clusterer_options", "merge")
+        known += ("components", "min_size")
+        for key in tuning:
+            if key not in known:
+                raise unknown("tuned value", key, known)
+        return replace(self, **tuning)
+
+    def to_json(self) -> str:
+        """Return the text that goes into the checkpoint."""
+        return json.dumps({"format": FORMAT, **asdict(self)}, sort_keys=True)
+
+    @classmethod
+    def from_json(cls, text: str) -> Self:
+        """Read the text of `to_json`; ValueError for anything else."""
+        values = json.loads(text)
+        if not isinstance(values, dict) or values.pop("format", None) != FORMAT:
+            raise ValueError(f"not the description of an embedseg model of format {FORMAT}")
+        known = {f.name for f in fields(cls)}
+        for key in values:
+            if key not in known:
+                raise unknown("entry of the model description", key, known)
+        for key in ("mean", "std", "class_names"):
+            values[key] = tuple(values[key])
+        return cls(**values)

@@ -1,0 +1,154 @@
+"""A trained model: the network with what inference needs, in one .safetensors file or a run folder."""
+
+import json
+from inspect import signature
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+
+from embedseg.device import autocast, choose_amp, choose_device
+from embedseg.inference.normalise import normalise
+from embedseg.inference.segment import Segmentation, segment
+from embedseg.inference.spec import ModelSpec
+from embedseg.io import InputError, atomic_path, read_image
+from embedseg.models import MODELS, EmbeddingNet, build_network
+from embedseg.names import unknown
+
+KEY = "embedseg"  # of the description among the file's metadata
+
+
+class Model:
+    """A network on a device with its `ModelSpec`; callable on a uint8 image batch.
+
+    `model(batch (B, 3, H, W) uint8)` returns float32 `{"embedding", "semantic"}`, the way
+    `embedseg.inference.segment` wants its model.
+    """
+
+    def __init__(
+        self,
+        network: EmbeddingNet,
+        spec: ModelSpec,
+        *,
+        device: str = "cpu",
+        amp: str = "off",
+        name: str = "",
+    ) -> None:
+        self.device, self.device_reason = choose_device(device)
+        self.amp = choose_amp(amp, self.device)
+        self.spec, self.name = spec, name
+        self.network = network.to(self.device, memory_format=torch.channels_last).eval()
+
+    @torch.inference_mode()
+    def __call__(self, batch: torch.Tensor) -> dict[str, torch.Tensor]:
+        """Return the outputs for a uint8 batch (B, C, H, W), in float32."""
+        image = normalise(batch.to(self.device), self.spec.mean, self.spec.std)
+        with autocast(self.device, self.amp):
+            outputs = self.network(image.to(memory_format=torch.channels_last))
+        return {name: value.float() for name, value in outputs.items()}
+
+    def segment(
+        self,
+        image: str | Path | NDArray[np.uint8],
+        *,
+        foreground: NDArray[Any] | None = None,
+        clusterer: Any = None,
+    ) -> Segmentation:
+        """Segment a file or an (H, W, 3) uint8 array; see `embedseg.inference.segment.segment`."""
+        name = "image"
+        if isinstance(image, str | Path):
+            name, image = Path(image).stem, read_image(Path(image))
+        return segment(
+            image, self, self.spec, foreground=foreground, clusterer=clusterer, name=name
+        )
+
+    def save(self, path: Path) -> None:
+        """Write the network and its description; the file appears whole or not at all."""
+        save_weights(path, self.network.state_dict(), self.spec)
+
+    @classmethod
+    def load(cls, path: str | Path, *, device: str = "auto", amp: str = "auto") -> Self:
+        """Load a run folder (its best weights and its tuning) or a .safetensors file.
+
+        Raises InputError when there is no model there, or when it is damaged, of another program,
+        or does not fit the network it names.
+        """
+        path = Path(path)
+        file = find_weights(path)
+        spec, state = read_weights(file)
+        tuning = path / "tuning.json"
+        if path.is_dir() and tuning.is_file():
+            spec = spec.with_tuning(json.loads(tuning.read_text())["chosen"])
+        network = build_from_spec(spec)
+        try:
+            network.load_state_dict(state, strict=True)
+        except RuntimeError as error:
+            reason = str(error).splitlines()[1].strip() if "\n" in str(error) else str(error)
+            raise InputError(
+                f"{file}: the weights do not fit the network {spec.backbone!r} they name ({reason})"
+            ) from error
+        return cls(network, spec, device=device, amp=amp, name=path.stem)
+
+
+def build_from_spec(spec: ModelSpec, *, pretrained: bool = False) -> EmbeddingNet:
+    """Return the network that `spec` describes, without its trained weights.
+
+    `pretrained` lets an encoder that has weights of its own load them: training starts from them,
+    a checkpoint replaces them.
+    """
+    if spec.backbone not in MODELS:
+        raise unknown("model", spec.backbone, MODELS)
+    options = dict(spec.options)
+    if not pretrained and "pretrained" in signature(MODELS[spec.backbone]).parameters:
+        options["pretrained"] = False
+    return build_network(
+        spec.backbone,
+        in_channels=spec.in_channels,
+        embedding_dim=spec.embedding_dim,
+        classes=spec.classes,
+        coordinates=spec.coordinates,
+        decoder=spec.decoder,  # type: ignore[arg-type]  # checked by build_network
+        output_stride=spec.output_stride,
+        options=options,
+    )
+
+
+def find_weights(path: Path) -> Path:
+    """Return the weights file of a run folder, or `path` itself."""
+    if path.is_dir():
+        for name in ("best", "last"):
+            file = path / "weights" / f"{name}.safetensors"
+            if file.is_file():
+                return file
+        raise InputError(f"{path}: no weights/best.safetensors here; name a run folder of `embedseg train`")
+    if not path.is_file():
+        raise InputError(f"{path}: no such model; name a run folder or a .safetensors file")
+    return path
+
+
+def save_weights(path: Path, state: dict[str, torch.Tensor], spec: ModelSpec) -> None:
+    """Write `state` and `spec` to one safetensors file, whole or not at all."""
+    tensors = {key: value.detach().cpu().contiguous() for key, value in state.items()}
+    with atomic_path(path) as temporary:
+        save_file(tensors, temporary, metadata={KEY: spec.to_json()})
+
+
+def read_weights(path: Path) -> tuple[ModelSpec, dict[str, torch.Tensor]]:
+    """Read what `save_weights` wrote; no code of the file is ever run."""
+    try:
+        with safe_open(path, framework="pt") as file:
+            metadata = file.metadata() or {}
+            if KEY not in metadata:
+                raise InputError(f"{path}: a safetensors file of another program; it describes no embedseg model")
+            spec = ModelSpec.from_json(metadata[KEY])
+            return spec, {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
+    except SafetensorError as error:
+        raise InputError(f"{path}: not a readable safetensors file ({error}); download or train it again") from error
+    except InputError:
+        raise
+    except (ValueError, TypeError) as error:
+        raise InputError(f"{path}: the model's description cannot be used ({error})") from error

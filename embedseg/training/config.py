@@ -1,0 +1,155 @@
+"""What a training run is: frozen values, read from YAML and the command line, written to config.yaml.
+
+Importing this file costs nothing (no torch), so that `embedseg train --help` is quick.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from embedseg.data.transforms import AugmentConfig
+
+PRESETS = Path(__file__).parent / "presets"
+
+
+@dataclass(frozen=True, kw_only=True)
+class DataConfig:
+    """Where samples come from and how they reach the network.
+
+    Args:
+        train: dataset of the training images, `kind:location`: `cvppp:DIR`, `folder:DIR` (images/ and
+            labels/ paired by stem) or `leaves:N[,seed]` (generated plants).
+        val: dataset of the validation images; empty: the same as `train`, split by the lists.
+        train_list: text file with one image name a line; empty: every image that is not validated.
+        val_list: text file with one image name a line.
+        val_fraction: share of the images held out when neither `val` nor `val_list` is given.
+        working_size: longer side, in pixels, at which the network sees a whole image; 0: as it is.
+        cache: keep the resized training images in memory.
+        workers: loader processes; 0 loads in the main process.
+    """
+
+    train: str = "leaves:200"
+    val: str = ""
+    train_list: str = ""
+    val_list: str = ""
+    val_fraction: float = 0.2
+    working_size: int = 256
+    cache: bool = True
+    workers: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class NetworkConfig:
+    """The network.
+
+    Args:
+        backbone: a name of `embedseg backbones`.
+        options: keyword arguments of that backbone.
+        embedding_dim: length E of a pixel's embedding.
+        classes: output maps of the semantic head; 1 is foreground against background.
+        coordinates: append x, y and radius to the image.
+        decoder: "published" last layers of the backbone, the shared "learned" decoder, or "auto".
+        output_stride: stride of the outputs against the working size.
+        init: weights to start from: a run folder or a .safetensors file; empty: random.
+    """
+
+    backbone: str = "unet"
+    options: Mapping[str, int | float | bool | str | list[int]] = field(default_factory=dict)
+    embedding_dim: int = 16
+    classes: int = 1
+    coordinates: bool = True
+    decoder: Literal["auto", "published", "learned"] = "auto"
+    output_stride: int = 1
+    init: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class LossConfig:
+    """The discriminative loss (arXiv:1708.02551) and the loss of the semantic head.
+
+    Args:
+        delta_v: margin of the pull term.
+        delta_d: margin of the push term; means are pushed to a distance of 2 delta_d.
+        alpha: weight of the pull term.
+        beta: weight of the push term.
+        gamma: weight of the regularisation term.
+        embedding: weight of the whole discriminative loss.
+        foreground: weighted sum for the semantic head, by names of `embedseg losses`.
+        options: named deviations from the paper, as keyword arguments of `discriminative_loss`.
+    """
+
+    delta_v: float = 0.5
+    delta_d: float = 1.5
+    alpha: float = 1.0
+    beta: float = 1.0
+    gamma: float = 0.001
+    embedding: float = 1.0
+    foreground: Mapping[str, float] = field(default_factory=lambda: {"cross_entropy": 1.0, "dice": 1.0})
+    options: Mapping[str, bool | float | str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class OptimizerConfig:
+    """How weights move.
+
+    Args:
+        name: "adam" or "adamw".
+        learning_rate: peak of the schedule: linear warm-up, then a cosine to 1% of the peak.
+        weight_decay: of AdamW, on weights of two and more dimensions.
+        warmup_steps: steps of the warm-up.
+        clip: largest norm of the gradient; 0: no clipping.
+        ema: decay of the averaged weights that are validated and saved; 0: no averaging.
+    """
+
+    name: Literal["adam", "adamw"] = "adamw"
+    learning_rate: float = 1e-3
+    weight_decay: float = 1e-4
+    warmup_steps: int = 100
+    clip: float = 5.0
+    ema: float = 0.998
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainConfig:
+    """A training run.
+
+    Args:
+        run: folder of the run; it must not exist yet (or be resumed).
+        epochs: number of epochs.
+        steps_per_epoch: optimiser steps in an epoch; 0: one pass over the training images.
+        batch: images in a step, over all processes.
+        validate_every: epochs between two validations; the last epoch is always validated.
+        patience: validations without improvement after which training stops; 0: never.
+        time_limit: minutes after which the schedule has run down and training stops; 0: none.
+            A run with a time limit depends on the machine's speed and cannot be repeated exactly.
+        copy_paste: probability of pasting instances of another training image over a sample.
+        seed: of every random number of the run.
+        device: "auto", "cpu", "cuda", "cuda:1", "mps".
+        amp: mixed precision: "auto" measures whether bfloat16 pays on this machine.
+        threads: CPU threads; 0: as the machine offers.
+        bandwidth: of mean-shift in validation; 0: midway between the margins.
+        foreground_threshold: probability above which a pixel is foreground.
+        min_size: smallest instance, in pixels of the working size.
+    """
+
+    run: str = "runs/latest"
+    epochs: int = 40
+    steps_per_epoch: int = 0
+    batch: int = 4
+    validate_every: int = 1
+    patience: int = 0
+    time_limit: float = 0.0
+    copy_paste: float = 0.0
+    seed: int = 0
+    device: str = "auto"
+    amp: Literal["auto", "off", "bf16", "fp16"] = "auto"
+    threads: int = 0
+    bandwidth: float = 0.0
+    foreground_threshold: float = 0.5
+    min_size: int = 16
+    data: DataConfig = field(default_factory=DataConfig)
+    augment: AugmentConfig = field(default_factory=lambda: AugmentConfig(size=256))
+    network: NetworkConfig = field(default_factory=NetworkConfig)
+    loss: LossConfig = field(default_factory=LossConfig)
+    optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)

@@ -1,0 +1,116 @@
+"""Everything a configuration asks for, built and ready to train: data, network, optimiser."""
+
+import logging
+import math
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import torch
+
+from embedseg.data import Dataset
+from embedseg.inference.spec import ModelSpec
+from embedseg.io import InputError
+from embedseg.model import build_from_spec, find_weights, read_weights
+from embedseg.models import EmbeddingNet
+from embedseg.training.config import TrainConfig
+from embedseg.training.distributed import World
+from embedseg.training.objective import Objective
+from embedseg.training.optim import AveragedWeights, build_optimizer
+from embedseg.training.sampling import AugmentedStream
+from embedseg.training.sources import open_sources
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, eq=False)
+class Job:
+    """What the training loop works on; the objects change, their places do not."""
+
+    config: TrainConfig
+    where: World
+    device: torch.device
+    spec: ModelSpec
+    stream: AugmentedStream
+    validation: Dataset
+    network: EmbeddingNet
+    objective: Objective
+    optimizer: torch.optim.Optimizer
+    average: AveragedWeights
+    scaler: torch.amp.GradScaler
+    steps_per_epoch: int
+
+    @property
+    def steps(self) -> int:
+        """Optimiser steps of the whole run."""
+        return self.config.epochs * self.steps_per_epoch
+
+    def describe(self, reason: str) -> str:
+        """Return the log's first line."""
+        return (
+            f"{self.config.network.backbone} on {self.device} ({reason}), mixed precision "
+            f"{self.config.amp}, {len(self.stream.samples)} images to train on and "
+            f"{len(self.validation)} to validate, {self.steps} steps"
+        )
+
+
+def prepare(config: TrainConfig, where: World, device: torch.device) -> Job:
+    """Open the data and build the network with its optimiser, from the run's seed."""
+    training, validation = open_sources(config.data)
+    spec = spec_of(config)
+    torch.manual_seed(config.seed)
+    network = build_from_spec(spec, pretrained=True)
+    if config.network.init:
+        initialise(network, config.network.init)
+    network = network.to(device, memory_format=torch.channels_last).train()
+    return Job(
+        config=config,
+        where=where,
+        device=device,
+        spec=spec,
+        stream=AugmentedStream(
+            training, config.augment, copy_paste_share=config.copy_paste, seed=config.seed
+        ),
+        validation=validation,
+        network=network,
+        objective=Objective(**asdict(config.loss)),
+        optimizer=build_optimizer(
+            network,
+            name=config.optimizer.name,
+            learning_rate=config.optimizer.learning_rate,
+            weight_decay=config.optimizer.weight_decay,
+        ),
+        average=AveragedWeights(network, config.optimizer.ema),
+        scaler=torch.amp.GradScaler(device.type, enabled=config.amp == "fp16"),
+        steps_per_epoch=config.steps_per_epoch or math.ceil(len(training) / config.batch),
+    )
+
+
+def spec_of(config: TrainConfig) -> ModelSpec:
+    """Return what the checkpoints of this run say of their model."""
+    network = config.network
+    return ModelSpec(
+        backbone=network.backbone,
+        options=dict(network.options),
+        embedding_dim=network.embedding_dim,
+        classes=network.classes,
+        coordinates=network.coordinates,
+        decoder=network.decoder,
+        output_stride=network.output_stride,
+        working_size=config.data.working_size,
+        delta_v=config.loss.delta_v,
+        delta_d=config.loss.delta_d,
+        foreground_threshold=config.foreground_threshold,
+        clusterer_options={"bandwidth": config.bandwidth} if config.bandwidth else {},
+        min_size=config.min_size,
+    )
+
+
+def initialise(network: torch.nn.Module, source: str) -> None:
+    """Load weights of a run or a .safetensors file where names and shapes agree; log how many."""
+    _, state = read_weights(find_weights(Path(source)))
+    own = network.state_dict()
+    fit = {k: v for k, v in state.items() if k in own and own[k].shape == v.shape}
+    if not fit:
+        raise InputError(f"{source}: none of its weights fits this network; name one of its kind")
+    network.load_state_dict(fit, strict=False)
+    logger.info("%d of %d weights taken from %s", len(fit), len(own), source)

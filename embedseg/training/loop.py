@@ -1,0 +1,163 @@
+"""Training: read it from top to bottom, it is one page.
+
+A run is a pure function of its configuration (and, with `time_limit`, of the machine's speed): the
+stream of samples and the schedule depend on the step alone, so that a run that was killed goes on
+from its last whole epoch and ends with the same weights.
+"""
+
+import logging
+import math
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+from torch import Tensor
+from tqdm import tqdm
+
+from embedseg.device import autocast, choose_amp, choose_device, set_threads
+from embedseg.inference.normalise import normalise
+from embedseg.io import InputError
+from embedseg.model import Model, build_from_spec, save_weights
+from embedseg.training import run_folder
+from embedseg.training.config import TrainConfig
+from embedseg.training.distributed import world
+from embedseg.training.job import Job, prepare
+from embedseg.training.optim import schedule
+from embedseg.training.sampling import Batch, loader
+from embedseg.training.state import Progress, load_state, save_state
+from embedseg.training.validate import validate
+
+logger = logging.getLogger(__name__)
+STEP_SEED = 1_000_003  # dropout of step s is seeded with seed + STEP_SEED * s
+
+
+def train(config: TrainConfig, *, resume: bool = False) -> Path:
+    """Train as `config` says and return the run's folder.
+
+    With `resume` the run in `config.run` goes on from its last whole epoch. Raises InputError for
+    unusable data, an existing run or a diverging loss, ValueError for contradicting options.
+    """
+    set_threads(config.threads)
+    with world(config.device) as (where, device_name):
+        device, reason = choose_device(device_name)
+        if not resume:
+            config = replace(config, amp=choose_amp(config.amp, device))
+        job = prepare(config, where, device)
+        run, at = Path(config.run), Progress()
+        if resume:
+            at = load_state(run, job.network, job.average, job.optimizer, job.scaler, device)
+        elif where.leads:
+            run_folder.create(config, {"device": str(device), "reason": reason})
+        with run_folder.log_to(run, where.leads):
+            logger.info("%s", job.describe(reason))
+            fit(job, at)
+    return run
+
+
+def fit(job: Job, at: Progress) -> None:
+    """Train epoch by epoch from `at` to the end, writing the run's folder after each."""
+    config, where, run = job.config, job.where, Path(job.config.run)
+    parallel = where.wrap(job.network, job.device)
+    judge = Model(build_from_spec(job.spec), job.spec, device=str(job.device), amp=config.amp)
+    metrics = run_folder.Metrics(run, keep=at.epoch)
+    clock = _Clock(at.seconds, config.time_limit)
+    bar = tqdm(total=job.steps, initial=at.step, unit="step", disable=None if where.leads else True)
+    with bar:
+        while not at.finished:
+            row = run_epoch(job, parallel, at, clock, bar)
+            at.epoch += 1
+            at.finished |= at.epoch == config.epochs
+            if at.epoch % config.validate_every == 0 or at.finished:
+                judge.network.load_state_dict(job.average.state)
+                sheet = run / "samples" / f"epoch_{at.epoch:04d}.png"
+                row |= validate(judge, job.validation, where, sheet)
+                at.note(row["val_sbd"], patience=config.patience)
+            row["seconds"] = at.seconds = clock.seconds()
+            if where.leads:
+                save_weights(run / "weights" / "last.safetensors", job.average.state, job.spec)
+                if at.stale == 0:
+                    save_weights(run / "weights" / "best.safetensors", job.average.state, job.spec)
+                metrics.add({"epoch": at.epoch, **row})
+                save_state(run, at, job.network, job.average, job.optimizer, job.scaler)
+                logger.info("%s", describe(at.epoch, config.epochs, row))
+
+
+def run_epoch(
+    job: Job, parallel: torch.nn.Module, at: Progress, clock: "_Clock", bar: tqdm
+) -> dict[str, float]:
+    """Take the steps of one epoch; return the mean of each term of the loss, and the rate."""
+    config, where = job.config, job.where
+    batches = loader(
+        job.stream,
+        first=at.step,
+        last=at.step + job.steps_per_epoch,
+        batch=config.batch,
+        workers=config.data.workers,
+        rank=where.rank,
+        world=where.size,
+    )
+    sums: dict[str, Tensor] = {}
+    first, rate = at.step, 0.0
+    for batch in batches:
+        rate = schedule(
+            max(at.step / job.steps, clock.share()), at.step, config.optimizer.warmup_steps
+        )
+        for group in job.optimizer.param_groups:
+            group["lr"] = config.optimizer.learning_rate * rate
+        torch.manual_seed(config.seed + STEP_SEED * (at.step + 1))
+        for name, value in step(job, parallel, batch).items():
+            sums[name] = sums.get(name, 0.0) + value.float()
+        at.step += 1
+        bar.update()
+        if clock.share() >= 1:
+            at.finished = True
+            break
+    row = {name: float(where.mean(value / (at.step - first))) for name, value in sums.items()}
+    if not math.isfinite(row["loss"]):
+        raise InputError(
+            f"{config.run}: the loss became {row['loss']} in epoch {at.epoch + 1}; lower "
+            "--optimizer.learning_rate or set --amp off"
+        )
+    return row | {"lr": config.optimizer.learning_rate * rate}
+
+
+def step(job: Job, parallel: torch.nn.Module, batch: Batch) -> dict[str, Tensor]:
+    """Move the weights once; return the terms of the loss and the gradient's norm."""
+    data = {name: value.to(job.device, non_blocking=True) for name, value in batch.items()}
+    image = normalise(data["image"], job.spec.mean, job.spec.std)
+    with autocast(job.device, job.config.amp):
+        outputs = parallel(image.contiguous(memory_format=torch.channels_last))
+    loss, terms = job.objective(outputs, data["labels"], data["semantic"], job.where.share)
+    job.optimizer.zero_grad()
+    job.scaler.scale(loss).backward()
+    job.scaler.unscale_(job.optimizer)
+    norm = torch.nn.utils.clip_grad_norm_(
+        job.network.parameters(), job.config.optimizer.clip or math.inf
+    )
+    job.scaler.step(job.optimizer)
+    job.scaler.update()
+    job.average.update(job.network)
+    return terms | {"gradient_norm": norm}
+
+
+def describe(epoch: int, epochs: int, row: dict[str, float]) -> str:
+    """Return the log's line for an epoch."""
+    names = ("loss", "pull", "push", "val_sbd", "val_abs_dic", "val_foreground_dice")
+    parts = [f"{name.removeprefix('val_')} {row[name]:.4g}" for name in names if name in row]
+    return f"epoch {epoch}/{epochs}  " + "  ".join(parts) + f"  {row['seconds']:.0f} s"
+
+
+class _Clock:
+    """Seconds spent on the run, earlier sessions included, and the share of its time limit."""
+
+    def __init__(self, spent: float, limit_minutes: float) -> None:
+        self.start, self.limit = time.monotonic() - spent, 60 * limit_minutes
+
+    def seconds(self) -> float:
+        return time.monotonic() - self.start
+
+    def share(self) -> float:
+        return self.seconds() / self.limit if self.limit else 0.0
+
+

@@ -1,0 +1,88 @@
+"""From the command line and YAML files to a `TrainConfig`, by jsonargparse."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import jsonargparse
+
+from embedseg.io import InputError
+from embedseg.names import unknown
+from embedseg.training.config import PRESETS, TrainConfig
+
+# Short names for what nearly every call sets; all other options are the fields by their path.
+ALIASES = {
+    "--data": "--data.train",
+    "--val": "--data.val",
+    "--train_list": "--data.train_list",
+    "--val_list": "--data.val_list",
+    "--backbone": "--network.backbone",
+}
+
+EPILOG = """
+A run is repeated by --config RUN/config.yaml --run NEW, continued by --resume RUN.
+Dashes and underscores in names are the same. Short names: --data KIND:WHERE, --val, --train-list,
+--val-list, --backbone. Presets of --config: {presets}.
+"""
+
+
+def build_parser() -> jsonargparse.ArgumentParser:
+    """Return the parser whose options are the fields of `TrainConfig`."""
+    parser = jsonargparse.ArgumentParser(
+        prog="embedseg train",
+        description="Train a network on labelled images; the result is a run folder.",
+        epilog=EPILOG.format(presets=", ".join(presets())),
+    )
+    parser.add_argument("--config", action="config", help="a YAML file or the name of a preset")
+    parser.add_class_arguments(TrainConfig)
+    return parser
+
+
+def read_config(argv: Sequence[str]) -> TrainConfig:
+    """Return the configuration: presets and YAML files first, then the options, left to right.
+
+    Wrong options end the program with one line and exit code 2, as argparse does.
+    """
+    parser = build_parser()
+    values = parser.parse_args(_plain(argv))
+    values.pop("config", None)
+    return TrainConfig(**vars(parser.instantiate_classes(values)))
+
+
+def resumed_config(run: Path) -> TrainConfig:
+    """Return the configuration of a run that is to be continued."""
+    file = run / "config.yaml"
+    if not file.is_file():
+        raise InputError(f"{run}: not a run folder (it has no config.yaml); name one to resume")
+    return read_config(["--config", str(file), "--run", str(run)])
+
+
+def presets() -> list[str]:
+    """Return the names of the configurations that come with the package."""
+    return sorted(file.stem for file in PRESETS.glob("*.yaml"))
+
+
+def _plain(argv: Sequence[str]) -> list[str]:
+    """Spell options as jsonargparse knows them and presets as files."""
+    words: list[str] = []
+    for word in argv:
+        name, equals, value = word.partition("=")
+        if name.startswith("--"):
+            name = name.replace("-", "_").replace("__", "--", 1)
+            name = ALIASES.get(name, name)
+        words.append(name + equals + value)
+    for index, word in enumerate(words):
+        if word == "--config" and index + 1 < len(words):
+            words[index + 1] = _config_file(words[index + 1])
+        elif word.startswith("--config="):
+            words[index] = "--config=" + _config_file(word.removeprefix("--config="))
+    return words
+
+
+def _config_file(name: str) -> str:
+    if Path(name).is_file():
+        return name
+    if Path(name).suffix or "/" in name:
+        raise InputError(f"{name}: no such configuration file")
+    if name not in presets():
+        raise unknown("preset", name, presets())
+    return str(PRESETS / f"{name}.yaml")

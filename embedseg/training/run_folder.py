@@ -1,0 +1,112 @@
+"""The folder of a run: what was asked, where it ran, what came out; never that of another run."""
+
+import csv
+import json
+import logging
+import os
+import platform
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import torch
+import yaml
+
+from embedseg.io import InputError, atomic_path
+from embedseg.training.config import TrainConfig
+from embedseg.viz import plot_metrics
+
+PACKAGES = ("embedseg-torch", "torch", "numpy", "scikit-learn", "hdbscan", "numba", "opencv-python")
+
+
+def create(config: TrainConfig, facts: Mapping[str, Any]) -> Path:
+    """Make the folder with config.yaml and env.json; InputError where it holds a run already."""
+    run = Path(config.run)
+    if run.exists() and (not run.is_dir() or any(run.iterdir())):
+        raise InputError(
+            f"{run}: exists already and is never overwritten; choose another --run or continue it "
+            f"with --resume {run}"
+        )
+    for folder in ("weights", "samples"):
+        (run / folder).mkdir(parents=True, exist_ok=True)
+    with atomic_path(run / "config.yaml") as temporary:
+        temporary.write_text(dump(config))
+    with atomic_path(run / "env.json") as temporary:
+        temporary.write_text(json.dumps({**environment(), **facts}, indent=1))
+    return run
+
+
+def dump(config: TrainConfig) -> str:
+    """Return the configuration as YAML that `embedseg train --config` reads back."""
+    return yaml.safe_dump(_plain(asdict(config)), sort_keys=False)
+
+
+def environment() -> dict[str, Any]:
+    """Return versions and hardware."""
+    versions = {}
+    for name in PACKAGES:
+        try:
+            versions[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            continue
+    return {
+        "python": platform.python_version(),
+        "system": platform.platform(),
+        "processor": platform.processor() or platform.machine(),
+        "cores": os.cpu_count(),
+        "threads": torch.get_num_threads(),
+        "packages": versions,
+    }
+
+
+@contextmanager
+def log_to(run: Path, leads: bool) -> Iterator[None]:
+    """Let the package's log be written to log.txt as well, by the leading process alone."""
+    logger = logging.getLogger("embedseg")
+    if not leads:
+        yield
+        return
+    handler = logging.FileHandler(run / "log.txt")
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    logger.addHandler(handler)
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
+        handler.close()
+
+
+class Metrics:
+    """metrics.csv: one row per epoch, rewritten whole so that a column may come later."""
+
+    def __init__(self, run: Path, *, keep: int = 0) -> None:
+        self.path, self.picture = run / "metrics.csv", run / "results.png"
+        self.rows: list[dict[str, Any]] = []
+        if keep and self.path.is_file():
+            with self.path.open(newline="") as file:
+                self.rows = [r for r in csv.DictReader(file) if int(r["epoch"]) <= keep]
+
+    def add(self, row: Mapping[str, float]) -> None:
+        """Append a row and draw the curves anew."""
+        self.rows.append({k: _short(v) for k, v in row.items()})
+        columns = list(dict.fromkeys(key for r in self.rows for key in r))
+        with atomic_path(self.path) as temporary, temporary.open("w", newline="") as file:
+            writer = csv.DictWriter(file, columns, restval="")
+            writer.writeheader()
+            writer.writerows(self.rows)
+        plot_metrics(self.path, self.picture)
+
+
+def _short(value: float) -> float | int:
+    return value if isinstance(value, int) else float(f"{value:.6g}")
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, tuple | list):
+        return [_plain(item) for item in value]
+    return value

@@ -1,0 +1,97 @@
+"""Which sample comes at which place of which step: a pure function of seed and position.
+
+Position k of the stream shows sample `perm(seed, k // n)[k % n]`, changed by a generator seeded with
+(seed, k). Nothing is carried from one position to the next, so that loader workers, processes and
+resumed runs see the same stream.
+"""
+
+from collections.abc import Iterator, Mapping
+
+import numpy as np
+import torch
+from torch.utils.data import DataLoader, Sampler
+from torch.utils.data import Dataset as TorchDataset
+
+from embedseg._cv2 import cv2
+from embedseg.data import AugmentConfig, Dataset, augment
+from embedseg.data.sample import SEMANTIC_IGNORE
+from embedseg.labels import IGNORE
+
+Batch = Mapping[str, torch.Tensor]
+
+
+class AugmentedStream(TorchDataset):
+    """Item k: {"image" (3, H, W) uint8, "labels" (H, W), "semantic" (H, W)} of stream position k."""
+
+    def __init__(
+        self, samples: Dataset, config: AugmentConfig, *, copy_paste_share: float, seed: int
+    ) -> None:
+        self.samples, self.config, self.seed = samples, config, seed
+        self.copy_paste_share = copy_paste_share
+
+    def __getitem__(self, position: int) -> dict[str, torch.Tensor]:
+        rng = np.random.default_rng([self.seed, 1, position])
+        sample = augment(self.samples[self._index(position)], self.config, rng)
+        if rng.random() < self.copy_paste_share:
+            from embedseg.data.copy_paste import copy_paste
+
+            other = self.samples[int(rng.integers(len(self.samples)))]
+            sample = copy_paste(sample, augment(other, self.config, rng), rng)
+        semantic = sample.semantic
+        if semantic is None:
+            classes = np.where(sample.labels == IGNORE, IGNORE, sample.labels > 0)
+        else:
+            classes = np.where(semantic == SEMANTIC_IGNORE, IGNORE, semantic.astype(np.int64))
+        return {
+            "image": torch.from_numpy(sample.image.transpose(2, 0, 1).copy()),
+            "labels": torch.from_numpy(sample.labels.astype(np.int64)),
+            "semantic": torch.from_numpy(classes.astype(np.int64)),
+        }
+
+    def _index(self, position: int) -> int:
+        round_, place = divmod(position, len(self.samples))
+        return int(np.random.default_rng([self.seed, 0, round_]).permutation(len(self.samples))[place])
+
+
+class _Positions(Sampler[int]):
+    """This process's positions of steps `first` to `last`: every `world`-th, from `rank` on."""
+
+    def __init__(self, first: int, last: int, batch: int, rank: int, world: int) -> None:
+        self.first, self.last, self.batch, self.rank, self.world = first, last, batch, rank, world
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(range(self.first * self.batch + self.rank, self.last * self.batch, self.world))
+
+    def __len__(self) -> int:
+        return (self.last - self.first) * self.batch // self.world
+
+
+def loader(
+    stream: AugmentedStream,
+    *,
+    first: int,
+    last: int,
+    batch: int,
+    workers: int = 0,
+    rank: int = 0,
+    world: int = 1,
+) -> DataLoader:
+    """Return a loader of the batches of steps `first` (included) to `last` (not).
+
+    `batch` counts the images of one step over all `world` processes and must be a multiple of it.
+    """
+    if batch % world:
+        raise ValueError(f"batch must be a multiple of the {world} processes, got {batch}")
+    return DataLoader(
+        stream,
+        batch_size=batch // world,
+        sampler=_Positions(first, last, batch, rank, world),
+        num_workers=workers,
+        worker_init_fn=_one_thread,
+        persistent_workers=False,
+    )
+
+
+def _one_thread(worker: int) -> None:  # noqa: ARG001  (torch passes the worker's number)
+    torch.set_num_threads(1)
+    cv2.setNumThreads(1)

@@ -1,0 +1,91 @@
+"""Opening the training and validation images that a configuration names."""
+
+import logging
+from pathlib import Path
+
+import numpy as np
+
+from embedseg.data import Dataset, open_dataset, resize
+from embedseg.data.sample import Sample
+from embedseg.data.splits import read_names
+from embedseg.inference.segment import working_shape
+from embedseg.io import InputError
+from embedseg.training.config import DataConfig
+
+logger = logging.getLogger(__name__)
+SPLIT_SEED = 0  # the held-out images do not depend on the run's seed, so that seeds compare
+
+
+def open_sources(config: DataConfig) -> tuple[Dataset, Dataset]:
+    """Return the training images, at the working size, and the validation images, at their own.
+
+    Raises InputError when either is empty, when they share an image, or when no training image
+    has an instance.
+    """
+    everything = open_dataset(config.train)
+    if config.val:
+        training, validation = everything, open_dataset(config.val)
+        if config.train_list:
+            training = everything.subset(read_names(Path(config.train_list)))
+        if config.val_list:
+            validation = validation.subset(read_names(Path(config.val_list)))
+    else:
+        train_names, val_names = split_names(everything, config)
+        training, validation = everything.subset(train_names), everything.subset(val_names)
+        shared = set(train_names) & set(val_names)
+        if shared:
+            raise InputError(
+                f"{config.train}: {len(shared)} images are in both lists ({min(shared)}, ...); "
+                "remove them from one, or the score is of images that were seen"
+            )
+    for role, part in (("training", training), ("validation", validation)):
+        if not len(part):
+            raise InputError(f"{config.train}: no {role} image is left; check the lists")
+    training = _resized(training, config.working_size)
+    if config.cache:
+        training = training.in_memory()
+        if not any((sample.labels > 0).any() for sample in training):
+            raise InputError(
+                f"{config.train}: no training image has an instance (every label is 0); run "
+                "embedseg check-data on it"
+            )
+    return training, validation
+
+
+def split_names(everything: Dataset, config: DataConfig) -> tuple[list[str], list[str]]:
+    """Return the names to train on and to validate on, from the lists or at random."""
+    if config.val_list:
+        held = read_names(Path(config.val_list))
+    elif config.train_list:
+        chosen = set(read_names(Path(config.train_list)))
+        held = [name for name in everything.names if name not in chosen]
+    else:
+        held = _held_out(everything, config.val_fraction)
+    if config.train_list:
+        return read_names(Path(config.train_list)), held
+    return [name for name in everything.names if name not in set(held)], held
+
+
+def _held_out(everything: Dataset, share: float) -> list[str]:
+    """Return whole groups of names, drawn until their share of the images is reached."""
+    if not 0 < share < 1:
+        raise ValueError(f"val_fraction must be in (0, 1), got {share}")
+    grouped = {name for group in everything.groups for name in group}
+    units = [*everything.groups, *([name] for name in everything.names if name not in grouped)]
+    if len(units) < 2:
+        raise InputError(f"{len(everything)} images cannot be split into training and validation")
+    held: list[str] = []
+    for index in np.random.default_rng(SPLIT_SEED).permutation(len(units))[:-1]:
+        held += units[index]
+        if len(held) >= share * len(everything):
+            break
+    logger.info("%d of %d images are held out for validation", len(held), len(everything))
+    return held
+
+
+def _resized(samples: Dataset, working_size: int) -> Dataset:
+    def load(name: str) -> Sample:
+        sample = samples.load(name)
+        return resize(sample, working_shape(sample.labels.shape, working_size))
+
+    return Dataset(samples.names, load, samples.splits, samples.groups)

@@ -1,0 +1,82 @@
+"""What an interrupted run needs to go on as if it had not been: state.pt."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from embedseg.io import InputError, atomic_path
+from embedseg.training.optim import AveragedWeights
+
+
+@dataclass
+class Progress:
+    """Where training stands: finished epochs and steps, the best score, and time spent."""
+
+    epoch: int = 0
+    step: int = 0
+    best: float = -1.0
+    stale: int = 0  # validations since the best
+    seconds: float = 0.0
+    finished: bool = False
+
+    def note(self, score: float, *, patience: int) -> None:
+        """Record a validation: whether it is the best, and whether patience is at its end."""
+        better = score > self.best
+        self.best, self.stale = (score, 0) if better else (self.best, self.stale + 1)
+        self.finished |= bool(patience) and self.stale >= patience
+
+
+def save_state(
+    run: Path,
+    progress: Progress,
+    network: nn.Module,
+    average: AveragedWeights,
+    optimizer: torch.optim.Optimizer,
+    scaler: torch.amp.GradScaler,
+) -> None:
+    """Write state.pt, whole or not at all."""
+    state: dict[str, Any] = {
+        "progress": vars(progress),
+        "network": network.state_dict(),
+        "average": average.state,
+        "average_steps": average.steps,
+        "optimizer": optimizer.state_dict(),
+        "scaler": scaler.state_dict(),
+        "random": torch.random.get_rng_state(),
+        "random_cuda": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [],
+    }
+    with atomic_path(run / "state.pt") as temporary:
+        torch.save(state, temporary)
+
+
+def load_state(
+    run: Path,
+    network: nn.Module,
+    average: AveragedWeights,
+    optimizer: torch.optim.Optimizer,
+    scaler: torch.amp.GradScaler,
+    device: torch.device,
+) -> Progress:
+    """Put everything back as `save_state` found it; InputError where it cannot be."""
+    file = run / "state.pt"
+    if not file.is_file():
+        return Progress()  # killed before the first epoch ended: start again
+    try:
+        state = torch.load(file, map_location=device, weights_only=True)
+        network.load_state_dict(state["network"])
+        average.state = state["average"]
+        average.steps = state["average_steps"]
+        optimizer.load_state_dict(state["optimizer"])
+        scaler.load_state_dict(state["scaler"])
+    except (RuntimeError, KeyError, ValueError, EOFError) as error:
+        raise InputError(
+            f"{file}: cannot be resumed ({str(error).splitlines()[0]}); start a new run with "
+            f"--config {run / 'config.yaml'} --run NEW"
+        ) from error
+    torch.random.set_rng_state(state["random"].cpu())
+    if torch.cuda.is_available() and state["random_cuda"]:
+        torch.cuda.set_rng_state_all([s.cpu() for s in state["random_cuda"]])
+    return Progress(**state["progress"])
