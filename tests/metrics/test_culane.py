@@ -70,7 +70,7 @@ def test_spline_is_natural_cubic_through_the_points() -> None:
 def test_repeated_points_and_far_points_do_no_harm() -> None:
     lane = np.array([[100.0, 590], [100, 590], [100, 300], [100, 300], [100, 250]])
     assert lane_iou([lane], [lane[[0, 2, 4]]])[0, 0] == pytest.approx(1)
-    far = np.array([[1e9, 300.0], [-1e9, 300.0]])
+    far = np.array([[1e12, 300.0], [-1e12, 300.0]])
     assert lane_iou([far], [np.array([[-50.0, 300], [1700, 300]])])[0, 0] == pytest.approx(1)
 
 

@@ -65,6 +65,12 @@ def test_tolerance_is_measured_across_the_lane() -> None:
     assert tusimple_image([slanted + 29], [slanted], ROWS).accuracy == 0
 
 
+def test_the_two_thresholds_are_closed_and_open_as_in_the_benchmark() -> None:
+    rows, lane = np.arange(20.0), np.full(20, 300.0)
+    near = lane + np.where(rows < 17, 19.9, 20.0)  # 17 / 20 = 0.85 just suffices; 20 px do not
+    assert tusimple_image([near], [lane], rows) == (0.85, 0, 0)
+
+
 def test_agreeing_on_absent_counts_and_the_rest_is_missed() -> None:
     lane = straight(300)
     lane[:28] = -2
@@ -107,9 +113,9 @@ def record(name: str, lanes: list, rows: np.ndarray | None = ROWS) -> dict:
 
 
 def test_other_rows_are_resampled() -> None:
-    coarse = ROWS[::5]
+    coarse = ROWS[10::5]
     pred = record("a", [50 + 2.0 * coarse], coarse)
-    lane = np.where(coarse[-1] >= ROWS, 50 + 2.0 * ROWS, -2)
+    lane = np.where((coarse[0] <= ROWS) & (coarse[-1] >= ROWS), 50 + 2.0 * ROWS, -2)
     assert tusimple_score([pred], [record("a", [lane])]) == (1, 0, 0)
 
 
