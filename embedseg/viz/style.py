@@ -1,0 +1,35 @@
+"""One look for all figures, drawn without a display and without pyplot's global state."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+STYLE = Path(__file__).with_name("embedseg.mplstyle")
+
+
+@contextmanager
+def figure(path: str | Path, width: float, height: float) -> Iterator["Figure"]:
+    """Yield an empty figure of `width` x `height` inches and save it to `path` (PNG) at the end.
+
+    The file appears whole or not at all: it is written under another name and renamed.
+    """
+    from matplotlib import style  # slow to import: only who draws pays
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+    from matplotlib.layout_engine import ConstrainedLayoutEngine
+
+    path = Path(path)
+    with style.context(STYLE):
+        fig = Figure(figsize=(width, height), layout=ConstrainedLayoutEngine(w_pad=0.12))
+        FigureCanvasAgg(fig)
+        yield fig
+        part = path.with_name(f".{path.name}.part")
+        try:
+            fig.savefig(part, format="png")
+            part.replace(path)
+        finally:
+            part.unlink(missing_ok=True)
