@@ -83,7 +83,9 @@ def parse_train(argv: Sequence[str]) -> tuple["TrainConfig", bool]:
 def add_predict(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of `predict`."""
     parser.add_argument("model", type=Path, help="run folder or .safetensors file")
-    parser.add_argument("images", nargs="+", help="files, folders, glob patterns, or - for paths on stdin")
+    parser.add_argument(
+        "images", nargs="+", help="files, folders, glob patterns, or - for paths on stdin"
+    )
     parser.add_argument("--out", type=Path, default=Path("predictions"), help="folder to write to")
     parser.add_argument(
         "--save", nargs="+", default=["labels", "overlay"], metavar="WHAT",
@@ -145,9 +147,13 @@ def load_model(arguments: Arguments) -> "Model":
 
 def add_evaluate(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of `evaluate`."""
-    parser.add_argument("model", type=Path, metavar="PREDICTIONS|RUN", help="label files, or a model with --data")
+    parser.add_argument(
+        "model", type=Path, metavar="PREDICTIONS|RUN", help="label files, or a model with --data"
+    )
     parser.add_argument("truth", type=Path, nargs="?", help="folder of true label files")
-    parser.add_argument("--data", help="score a model on a data set, such as cvppp:DIR or folder:DIR")
+    parser.add_argument(
+        "--data", help="score a model on a data set, such as cvppp:DIR or folder:DIR"
+    )
     parser.add_argument("--list", type=Path, dest="names", help="file with the names to score")
     parser.add_argument(
         "--true-foreground", action="store_true", help="give the model the foreground of the truth"

@@ -25,7 +25,9 @@ def describe_model(path: Path) -> str:
         "parameters": f"{parameters:,}",
         "embedding": f"{spec.embedding_dim} dimensions, margins {spec.delta_v} and {spec.delta_d}",
         "classes": ", ".join(spec.class_names),
-        "working size": f"{spec.working_size} px, longer side" if spec.working_size else "as the image",
+        "working size": f"{spec.working_size} px, longer side"
+        if spec.working_size
+        else "as the image",
         "coordinates": "appended" if spec.coordinates else "not used",
         "foreground": f"probability > {spec.foreground_threshold}",
         "clusterer": str(clusterer).replace("\n", " "),

@@ -124,7 +124,9 @@ def find_weights(path: Path) -> Path:
             file = path / "weights" / f"{name}.safetensors"
             if file.is_file():
                 return file
-        raise InputError(f"{path}: no weights/best.safetensors here; name a run folder of `embedseg train`")
+        raise InputError(
+            f"{path}: no weights/best.safetensors here; name a run folder of `embedseg train`"
+        )
     if not path.is_file():
         raise InputError(f"{path}: no such model; name a run folder or a .safetensors file")
     return path
@@ -143,11 +145,15 @@ def read_weights(path: Path) -> tuple[ModelSpec, dict[str, torch.Tensor]]:
         with safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}
             if KEY not in metadata:
-                raise InputError(f"{path}: a safetensors file of another program; it describes no embedseg model")
+                raise InputError(
+                    f"{path}: a safetensors file of another program; it describes no embedseg model"
+                )
             spec = ModelSpec.from_json(metadata[KEY])
             return spec, {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
     except SafetensorError as error:
-        raise InputError(f"{path}: not a readable safetensors file ({error}); download or train it again") from error
+        raise InputError(
+            f"{path}: not a readable safetensors file ({error}); download or train it again"
+        ) from error
     except InputError:
         raise
     except (ValueError, TypeError) as error:

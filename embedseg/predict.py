@@ -86,4 +86,6 @@ def read_mask(folder: Path, stem: str) -> NDArray[np.bool_]:
     bare = stem.removesuffix("_rgb")
     if bare != stem:
         return read_mask(folder, bare)
-    raise InputError(f"{folder}: no foreground mask for {stem}; expected {stem}.png or {stem}_fg.png")
+    raise InputError(
+        f"{folder}: no foreground mask for {stem}; expected {stem}.png or {stem}_fg.png"
+    )

@@ -48,9 +48,7 @@ class Segmentation:
         """Return one row of measurements per instance; see `measure`."""
         return measure(self.labels, self.scores, self.image, self.name)
 
-    def save(
-        self, folder: str | Path, products: Sequence[str] = DEFAULT_PRODUCTS
-    ) -> list[Path]:
+    def save(self, folder: str | Path, products: Sequence[str] = DEFAULT_PRODUCTS) -> list[Path]:
         """Write `products` (of PRODUCTS) and `<name>_summary.csv` into `folder`; return the files.
 
         labels: `<name>_labels.tif` (16 or 32 bit, zlib); overlay, pca: PNG; foreground: 8-bit PNG of
@@ -74,7 +72,11 @@ class Segmentation:
         if product == "labels":
             write_labels(path, self.labels)
         elif product == "overlay":
-            base = self.image if self.image is not None else np.zeros((*self.labels.shape, 3), np.uint8)
+            base = (
+                self.image
+                if self.image is not None
+                else np.zeros((*self.labels.shape, 3), np.uint8)
+            )
             write_image(path, overlay(base, self.labels))
         elif product == "pca":
             write_image(path, pca_rgb(self.embedding, 1 - self.semantic[0] > 0.5)[0])

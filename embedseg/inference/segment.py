@@ -193,9 +193,10 @@ def _join(
     if not known.any():
         return found, np.empty((0, points.shape[1]), np.float32)
     counts = np.bincount(found[known])
-    centres = np.stack(
-        [np.bincount(found[known], weights=axis[known]) for axis in points.T], axis=1
-    ) / np.maximum(counts, 1)[:, None]
+    centres = (
+        np.stack([np.bincount(found[known], weights=axis[known]) for axis in points.T], axis=1)
+        / np.maximum(counts, 1)[:, None]
+    )
     if merge > 0:
         centres, counts, new_of = merge_centres(centres, counts, merge)
         found = np.where(known, new_of[found], NOISE).astype(np.int32)

@@ -41,7 +41,9 @@ def _vote(labels: NDArray[np.int32], foreground: NDArray[np.bool_]) -> NDArray[n
     best = np.zeros(len(rows), np.float32)
     chosen = np.zeros(len(rows), np.int32)
     for candidate in around:
-        votes = sum((weight * (label == candidate) for label, weight in zip(around, weights, strict=True)))
+        votes = sum(
+            (weight * (label == candidate) for label, weight in zip(around, weights, strict=True))
+        )
         wins = (candidate > 0) & (votes > best)
         best[wins], chosen[wins] = votes[wins], candidate[wins]
     fine = np.zeros(foreground.shape, np.int32)

@@ -85,7 +85,9 @@ class LossConfig:
     beta: float = 1.0
     gamma: float = 0.001
     embedding: float = 1.0
-    foreground: Mapping[str, float] = field(default_factory=lambda: {"cross_entropy": 1.0, "dice": 1.0})
+    foreground: Mapping[str, float] = field(
+        default_factory=lambda: {"cross_entropy": 1.0, "dice": 1.0}
+    )
     options: Mapping[str, bool | float | str] = field(default_factory=dict)
 
 

@@ -50,7 +50,9 @@ class World:
         if self.size == 1:
             return torch.ones_like(total)
         dist.all_reduce(total)
-        return torch.where(total > 0, count * self.size / total.clamp(min=1), torch.ones_like(total))
+        return torch.where(
+            total > 0, count * self.size / total.clamp(min=1), torch.ones_like(total)
+        )
 
     def gather(self, item: Any) -> list[Any]:
         """Return every process's `item`, in the order of ranks."""

@@ -159,5 +159,3 @@ class _Clock:
 
     def share(self) -> float:
         return self.seconds() / self.limit if self.limit else 0.0
-
-

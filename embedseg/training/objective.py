@@ -68,4 +68,3 @@ def _at(target: Tensor, output: Tensor) -> Tensor:
         return target
     steps = [-(-s // t) for s, t in zip(target.shape[1:], output.shape[2:], strict=True)]
     return target[(slice(None), *(slice(None, None, step) for step in steps))]
-

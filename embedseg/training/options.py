@@ -45,7 +45,7 @@ def read_config(argv: Sequence[str]) -> TrainConfig:
     parser = build_parser()
     values = parser.parse_args(_plain(argv))
     values.pop("config", None)
-    return TrainConfig(**vars(parser.instantiate_classes(values)))
+    return TrainConfig(**vars(parser.instantiate(values)))
 
 
 def resumed_config(run: Path) -> TrainConfig:

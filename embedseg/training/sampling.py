@@ -50,7 +50,9 @@ class AugmentedStream(TorchDataset):
 
     def _index(self, position: int) -> int:
         round_, place = divmod(position, len(self.samples))
-        return int(np.random.default_rng([self.seed, 0, round_]).permutation(len(self.samples))[place])
+        return int(
+            np.random.default_rng([self.seed, 0, round_]).permutation(len(self.samples))[place]
+        )
 
 
 class _Positions(Sampler[int]):

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any
 
 import torch
@@ -71,7 +72,7 @@ def load_state(
         average.steps = state["average_steps"]
         optimizer.load_state_dict(state["optimizer"])
         scaler.load_state_dict(state["scaler"])
-    except (RuntimeError, KeyError, ValueError, EOFError) as error:
+    except (RuntimeError, KeyError, ValueError, EOFError, UnpicklingError) as error:
         raise InputError(
             f"{file}: cannot be resumed ({str(error).splitlines()[0]}); start a new run with "
             f"--config {run / 'config.yaml'} --run NEW"

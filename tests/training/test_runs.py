@@ -1,0 +1,154 @@
+"""A run: its folder, its repetition, its interruption, its processes."""
+
+import csv
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from embedseg.io import InputError
+from embedseg.training.loop import train
+from embedseg.training.options import read_config, resumed_config
+from tests.scenes import write_folder
+
+SMALL = [
+    "--epochs=3", "--steps-per-epoch=3", "--batch=2", "--amp=off", "--device=cpu", "--threads=1",
+    "--data.working_size=32", "--augment.size=32", "--network.options={width: 4, depth: 2}",
+    "--network.embedding_dim=4", "--optimizer.warmup_steps=2",
+]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def scenes(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_folder(tmp_path_factory.mktemp("scenes"))
+
+
+def arguments(scenes: Path, run: Path, *more: str) -> list[str]:
+    return ["--data", f"folder:{scenes}", "--run", str(run), *SMALL, *more]
+
+
+def weights(run: Path) -> dict[str, torch.Tensor]:
+    return load_file(run / "weights" / "last.safetensors")
+
+
+def rows(run: Path) -> list[dict[str, str]]:
+    with (run / "metrics.csv").open() as file:
+        return [{k: v for k, v in row.items() if k != "seconds"} for row in csv.DictReader(file)]
+
+
+@pytest.fixture(scope="module")
+def finished(scenes: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return train(read_config(arguments(scenes, tmp_path_factory.mktemp("runs") / "whole")))
+
+
+def test_folder_is_complete(finished: Path) -> None:
+    expected = {
+        "config.yaml", "env.json", "metrics.csv", "results.png", "log.txt", "state.pt",
+        "weights", "samples",
+    }  # fmt: skip
+    assert expected <= {p.name for p in finished.iterdir()}
+    assert {p.name for p in (finished / "weights").iterdir()} == {
+        "best.safetensors", "last.safetensors",
+    }  # fmt: skip
+    assert len(rows(finished)) == 3
+    assert not list(finished.rglob(".tmp-*"))
+
+
+def test_never_overwrites(scenes: Path, finished: Path) -> None:
+    before = (finished / "metrics.csv").read_bytes()
+    with pytest.raises(InputError, match="never overwritten"):
+        train(read_config(arguments(scenes, finished)))
+    assert (finished / "metrics.csv").read_bytes() == before
+
+
+def test_repeats_from_its_own_config(finished: Path, tmp_path: Path) -> None:
+    config = read_config(["--config", str(finished / "config.yaml"), "--run", str(tmp_path / "b")])
+    again = train(config)
+    assert rows(again) == rows(finished)
+    first, second = weights(finished), weights(again)
+    assert all(torch.equal(first[key], second[key]) for key in first)
+
+
+def test_seed_matters(scenes: Path, finished: Path, tmp_path: Path) -> None:
+    other = train(read_config(arguments(scenes, tmp_path / "c", "--seed=1")))
+    assert rows(other) != rows(finished)
+
+
+def test_killed_and_resumed_is_bit_identical(scenes: Path, finished: Path, tmp_path: Path) -> None:
+    run = tmp_path / "killed"
+    command = [sys.executable, "-m", "embedseg.cli", "train", *arguments(scenes, run)]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    deadline = time.monotonic() + 120
+    while not (run / "state.pt").is_file() and time.monotonic() < deadline:
+        time.sleep(0.01)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    done = len(rows(run))
+    assert 1 <= done < 3, "the run must be killed between its first epoch and its end"
+    assert train(resumed_config(run), resume=True) == run
+    assert rows(run) == rows(finished)
+    first, second = weights(finished), weights(run)
+    assert all(torch.equal(first[key], second[key]) for key in first)
+
+
+def test_two_processes_equal_one_with_the_whole_batch(scenes: Path, tmp_path: Path) -> None:
+    """Group norm sees one image alone, so only the order of float32 sums differs: 1e-4 relative."""
+    options = ["--network.options={width: 4, depth: 2, norm: group}", "--batch=4"]
+    alone = train(read_config(arguments(scenes, tmp_path / "one", *options)))
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = str(probe.getsockname()[1])
+    command = [sys.executable, "-m", "embedseg.cli", "train"]
+    command += arguments(scenes, tmp_path / "two", *options)
+    place = {"WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
+    processes = [
+        subprocess.Popen(command, env={**os.environ, **place, "RANK": str(r), "LOCAL_RANK": str(r)})
+        for r in range(2)
+    ]
+    assert [p.wait(timeout=120) for p in processes] == [0, 0]
+    for one, two in zip(rows(alone), rows(tmp_path / "two"), strict=True):
+        for name in one:
+            assert float(two[name]) == pytest.approx(float(one[name]), rel=1e-4, abs=1e-5), name
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--network.backbone=enett"], "did you mean 'enet'"),
+        (["--network.options={widht: 4}"], "did you mean 'width'"),
+        (["--loss.foreground={dise: 1}"], "did you mean 'dice'"),
+        (["--data.val_fraction=0"], "val_fraction"),
+        (["--data.train=folder:/nowhere"], "/nowhere"),
+        (["--device=cuda:9"], "cuda:9"),
+    ],
+)
+def test_refused_before_any_work(
+    scenes: Path, tmp_path: Path, options: list[str], message: str
+) -> None:
+    with pytest.raises(ValueError, match=message):
+        train(read_config(arguments(scenes, tmp_path / "no", *options)))
+    assert not (tmp_path / "no").exists()
+
+
+def test_background_only_labels_are_refused(tmp_path: Path) -> None:
+    folder = write_folder(tmp_path / "empty", count=4)
+    for file in (folder / "labels").iterdir():
+        from PIL import Image
+
+        Image.new("L", (64, 64)).save(file)
+    with pytest.raises(InputError, match="no training image has an instance"):
+        train(read_config(arguments(folder, tmp_path / "no")))
+
+
+def test_corrupt_state_is_refused(scenes: Path, tmp_path: Path) -> None:
+    run = train(read_config(arguments(scenes, tmp_path / "run", "--epochs=1")))
+    (run / "state.pt").write_bytes(b"not a state")
+    with pytest.raises(InputError, match="cannot be resumed"):
+        train(resumed_config(run), resume=True)
