@@ -93,10 +93,8 @@ def discriminative_loss(  # noqa: PLR0913  (named variants of one published loss
     - `size_weighting` p: weights proportional to N_c^p in the mean over instances of pull; 0 gives
       all instances the same weight, 1 all pixels, negative p favours small instances.
     """
-    _check_choices(hinge, normalization, norm, distance)
-    _check_contradictions(gamma, normalization, norm, distance, push_neighbours)
-    margin = delta_d if hinge == "lanenet" else 2 * delta_d
-    _check_margins(delta_v, delta_d, margin, distance)
+    _check_options(delta_v, delta_d, gamma, hinge, normalization, norm, distance, push_neighbours)
+    margin = _push_margin(delta_d, hinge)
     _check_inputs(embedding, labels, semantic, background_as_instance)
     released = normalization == "released"
     with torch.autocast(embedding.device.type, enabled=False):
@@ -135,6 +133,9 @@ class DiscriminativeLoss(nn.Module):
         size_weighting: float = 0.0,
     ) -> None:
         super().__init__()
+        _check_options(
+            delta_v, delta_d, gamma, hinge, normalization, norm, distance, push_neighbours
+        )
         self.options: dict[str, Any] = {
             "delta_v": delta_v,
             "delta_d": delta_d,
@@ -177,7 +178,7 @@ def _means_and_spread(
 
 
 def _pull(spread: Tensor, instances: Instances, power: float, released: bool) -> Tensor:
-    """Return the pull term from the instances' spread (C,): weighted mean (released: sum) per group."""
+    """Return the pull term from the instances' spread (C,); `power` weighs instances by size."""
     weight = instances.size.to(spread.dtype) ** power
     groups = sum_by_group(weight * spread, instances) / sum_by_group(weight, instances)
     if released:
@@ -258,8 +259,22 @@ def _unit(vector: Tensor) -> Tensor:
     return vector / torch.where(length > 0, length, 1)
 
 
-def _check_choices(hinge: str, normalization: str, norm: str, distance: str) -> None:
-    """Refuse unknown names."""
+def _push_margin(delta_d: float, hinge: Hinge) -> float:
+    """Return the distance beyond which means are not pushed."""
+    return delta_d if hinge == "lanenet" else 2 * delta_d
+
+
+def _check_options(
+    delta_v: float,
+    delta_d: float,
+    gamma: float,
+    hinge: Hinge,
+    normalization: Normalization,
+    norm: Norm,
+    distance: Distance,
+    push_neighbours: float | None,
+) -> None:
+    """Refuse unknown names, margins that cannot be met, and options that contradict each other."""
     for kind, value, choices in (
         ("hinge", hinge, get_args(Hinge)),
         ("normalization", normalization, get_args(Normalization)),
@@ -268,6 +283,8 @@ def _check_choices(hinge: str, normalization: str, norm: str, distance: str) -> 
     ):
         if value not in choices:
             raise unknown(kind, value, choices)
+    _check_margins(delta_v, delta_d, _push_margin(delta_d, hinge), distance)
+    _check_contradictions(gamma, normalization, norm, distance, push_neighbours)
 
 
 def _check_margins(delta_v: float, delta_d: float, margin: float, distance: Distance) -> None:

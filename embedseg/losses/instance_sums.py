@@ -12,8 +12,8 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
-_BLOCKS = 64  # partial sums per image: bounds the rounding error and the contention on a GPU
-_MIN_BLOCK = 1024  # pixels; below this one sequential float32 sum is accurate enough
+_BLOCK = 512  # pixels summed one after the other in float32; bounds rounding, and races on a GPU
+_BLOCK_MEMORY = 4  # partial sums take at most 1 / this of the memory of the embedding
 _CHUNK = 1 << 22  # pixel-offset pairs tested at once in `neighbours`
 
 
@@ -86,7 +86,7 @@ def block_slots(instances: Instances) -> tuple[Tensor, int]:
     error of a float32 sum over a large instance small.
     """
     pixels = instances.slot.shape[1]
-    blocks = max(1, min(_BLOCKS, pixels // _MIN_BLOCK))
+    blocks = max(1, min(pixels // _BLOCK, pixels // _BLOCK_MEMORY // (instances.width + 1)))
     place = torch.arange(pixels, device=instances.slot.device)
     block = place.mul_(blocks).div_(max(pixels, 1), rounding_mode="floor")
     return (instances.slot + block.mul_(instances.width + 1))[:, None], blocks
@@ -108,7 +108,7 @@ def spread_by_slot(values: Tensor, slots: Tensor, blocks: int) -> Tensor:
 
 
 def sum_by_group(values: Tensor, instances: Instances, group: Tensor | None = None) -> Tensor:
-    """Return the sums (G,) of `values` over groups; `group` is that of each instance unless given."""
+    """Return the sums (G,) of `values`, by the groups of all instances or by `group` if given."""
     sums = values.new_zeros(instances.group_image.numel())
     return sums.index_add(0, instances.group if group is None else group, values)
 
