@@ -28,7 +28,8 @@ def cvppp(directory: str | Path) -> Dataset:
     With one folder of plants the names are `plant001`, with several `A1/plant001`. Plants without
     a label file (the challenge's test sets) are left out with a logged warning. The split lists
     `train.txt`, `val.txt`, `test.txt` and the groups in `plant_groups.json` are read from
-    `directory` or, where it has none and is itself a folder of plants, from its parent. Raises InputError where there is no labelled plant.
+    `directory` or, where it has none and is itself a folder of plants, from its parent.
+    Raises InputError where there is no labelled plant.
     """
     root = Path(directory)
     if not root.is_dir():
