@@ -1,10 +1,10 @@
 """Instance segmentation by learned pixel embeddings.
 
-    import embedseg
-    model = embedseg.load("runs/leaves")
-    result = model.segment("plant.png")
-    result.labels, result.embedding
-    result.save("out/")
+import embedseg
+model = embedseg.load("runs/leaves")
+result = model.segment("plant.png")
+result.labels, result.embedding
+result.save("out/")
 """
 
 from typing import TYPE_CHECKING

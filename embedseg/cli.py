@@ -77,14 +77,14 @@ def parse_train(argv: Sequence[str]) -> tuple["TrainConfig", bool]:
     return read_config(argv), False
 
 
-# --- predict ---------------------------------------------------------------------------------------
+# --- predict --------------------------------------------------------------------------------------
 
 
 def add_predict(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of `predict`."""
     parser.add_argument("model", type=Path, help="run folder or .safetensors file")
     parser.add_argument(
-        "images", nargs="+", help="files, folders, glob patterns, or - for paths on stdin"
+        "images", nargs="+", help="files, folders, globs, or - for paths on stdin"
     )
     parser.add_argument("--out", type=Path, default=Path("predictions"), help="folder to write to")
     parser.add_argument(
@@ -107,6 +107,11 @@ def run_predict(arguments: Arguments) -> int:
     if arguments.bandwidth is not None:
         from clustering import MeanShift
 
+        if arguments.bandwidth <= 0:
+            raise ValueError(
+                f"--bandwidth must be > 0, got {arguments.bandwidth}; "
+                f"this model's own is {model.spec.default_bandwidth}"
+            )
         clusterer = MeanShift(bandwidth=arguments.bandwidth)
     outcome = predict_files(
         model,
@@ -136,23 +141,24 @@ def load_model(arguments: Arguments) -> "Model":
 
     model = load(arguments.model, device=arguments.device, amp=arguments.amp)
     print(
-        f"{model.spec.backbone} on {model.device} ({model.device_reason}), mixed precision {model.amp}",
+        f"{model.spec.backbone} on {model.device} ({model.device_reason}), "
+        f"mixed precision {model.amp}",
         file=sys.stderr,
     )
     return model
 
 
-# --- evaluate --------------------------------------------------------------------------------------
+# --- evaluate -------------------------------------------------------------------------------------
 
 
 def add_evaluate(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of `evaluate`."""
     parser.add_argument(
-        "model", type=Path, metavar="PREDICTIONS|RUN", help="label files, or a model with --data"
+        "model", type=Path, metavar="PREDICTIONS|RUN", help="label files; a run with --data"
     )
     parser.add_argument("truth", type=Path, nargs="?", help="folder of true label files")
     parser.add_argument(
-        "--data", help="score a model on a data set, such as cvppp:DIR or folder:DIR"
+        "--data", help="data set to score a run on: cvppp:DIR, folder:DIR"
     )
     parser.add_argument("--list", type=Path, dest="names", help="file with the names to score")
     parser.add_argument(
@@ -191,7 +197,7 @@ def run_evaluate(arguments: Arguments) -> int:
     return PARTLY_FAILED if failures else 0
 
 
-# --- check-data, info, demo ------------------------------------------------------------------------
+# --- check-data, info, demo -----------------------------------------------------------------------
 
 
 def add_check_data(parser: argparse.ArgumentParser) -> None:

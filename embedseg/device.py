@@ -10,7 +10,7 @@ PROBE_GAIN = 1.2  # bfloat16 must be this much faster than float32 to be chosen 
 
 
 def choose_device(name: str = "auto") -> tuple[torch.device, str]:
-    """Return the device for `name` ("auto", "cpu", "cuda", "cuda:1", "mps") and the reason in words.
+    """Return the device for `name` ("auto", "cpu", "cuda:1", "mps") and the reason in words.
 
     Raises ValueError when the named device does not exist here.
     """
@@ -26,7 +26,8 @@ def choose_device(name: str = "auto") -> tuple[torch.device, str]:
         raise ValueError(f"device {name!r} is not known; use auto, cpu, cuda:0 or mps") from error
     if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
         raise ValueError(
-            f"device {name!r} is not here: {torch.cuda.device_count()} CUDA devices found; use auto or cpu"
+            f"device {name!r} is not here ({torch.cuda.device_count()} CUDA devices found); "
+            "use auto or cpu"
         )
     if device.type == "mps" and not torch.backends.mps.is_available():
         raise ValueError("device 'mps' is not here; use auto or cpu")

@@ -1,4 +1,4 @@
-"""A trained model: the network with what inference needs, in one .safetensors file or a run folder."""
+"""A trained model: the network with what inference needs, in one file or a run folder."""
 
 import json
 from inspect import signature

@@ -78,7 +78,7 @@ def unique_names(images: Iterable[Path]) -> dict[Path, str]:
 
 
 def read_mask(folder: Path, stem: str) -> NDArray[np.bool_]:
-    """Return the mask of `folder` whose stem is `stem`, possibly followed by _fg, _mask or _label."""
+    """Return the mask of `folder` for `stem`, which _fg, _mask or _label may follow."""
     for ending in ("", "_fg", "_mask", "_label", "_labels"):
         found = sorted(folder.glob(f"{stem}{ending}.*"))
         if found:

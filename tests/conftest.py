@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 import torch
 
+from tests.scenes import train_discs, write_folder
+
 ROOT = Path(__file__).resolve().parents[1]
 
 
@@ -20,3 +22,15 @@ def data_root() -> Path:
     if not root.is_dir():
         pytest.skip(f"no real data at {root}; set EMBEDSEG_DATA")
     return root
+
+
+@pytest.fixture(scope="session")
+def scenes(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of eight labelled pictures of discs."""
+    return write_folder(tmp_path_factory.mktemp("scenes"))
+
+
+@pytest.fixture(scope="session")
+def tiny_run(scenes: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run of a small network that has learned the discs fairly well."""
+    return train_discs(scenes, tmp_path_factory.mktemp("runs") / "discs")

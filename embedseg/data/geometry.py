@@ -25,6 +25,7 @@ Border = Literal["reflect", "constant"]
 Outside = Literal["ignore", "background"]
 
 SHRINK_LIMIT: float = 0.6  # magnification below which linear sampling would skip pixels visibly
+INT16 = np.iinfo(np.int16)
 BORDERS: dict[Border, int] = {"reflect": cv2.BORDER_REFLECT_101, "constant": cv2.BORDER_CONSTANT}
 
 
@@ -78,11 +79,14 @@ def warp(
     """Move a sample by the (2, 3) `matrix` from input to output pixels, onto a canvas of `size`."""
     image = warp_image(sample.image, matrix, size, border=border, fill=fill)
     ignore = outside == "ignore"
-    labels = warp_nearest(sample.labels, matrix, size, IGNORE if ignore else BACKGROUND)
-    semantic = sample.semantic
-    if semantic is not None:
-        semantic = warp_nearest(semantic, matrix, size, SEMANTIC_IGNORE if ignore else 0)
-    return Sample(image, labels, semantic, sample.name)
+    filling = (IGNORE, SEMANTIC_IGNORE) if ignore else (BACKGROUND, BACKGROUND)
+    if sample.semantic is None:
+        labels = warp_nearest(sample.labels, matrix, size, filling[:1])
+        return Sample(image, labels, None, sample.name)
+    both = np.dstack([sample.labels, sample.semantic])  # together: they agree to the pixel
+    both = warp_nearest(both, matrix, size, filling)
+    labels, classes = np.ascontiguousarray(both[..., 0]), both[..., 1].astype(np.uint8)
+    return Sample(image, labels, classes, sample.name)
 
 
 def warp_image(
@@ -113,24 +117,26 @@ def warp_image(
 
 
 def warp_nearest(
-    values: NDArray[Any], matrix: NDArray[np.float64], size: tuple[int, int], outside: int
-) -> NDArray[Any]:
-    """Sample (H, W) integers at the nearest pixel; every int32 value survives, dtype is kept.
+    values: NDArray[np.int32],
+    matrix: NDArray[np.float64],
+    size: tuple[int, int],
+    outside: tuple[int, ...],
+) -> NDArray[np.int32]:
+    """Sample (H, W) or (H, W, channels) integers at the nearest pixel; every int32 value survives.
 
-    OpenCV warps no int32: int16 serves where the values fit, else float64, which is exact.
+    `outside` has one value per channel. OpenCV warps no int32: int16 carries the values where they
+    fit, else float64, which is exact.
     """
-    carrier: type = np.uint8 if values.dtype == np.uint8 else np.int16
-    if values.dtype != np.uint8 and (values.max() > 32767 or values.min() < -32768):
-        carrier = np.float64
+    fits = values.max() <= INT16.max and values.min() >= INT16.min
     moved = cv2.warpAffine(
-        values.astype(carrier, copy=False),
+        values.astype(np.int16 if fits else np.float64),
         matrix,
         size[::-1],
         flags=cv2.INTER_NEAREST,
         borderMode=cv2.BORDER_CONSTANT,
         borderValue=outside,
     )
-    return moved.astype(values.dtype, copy=False)
+    return np.asarray(moved, np.int32)
 
 
 def resize(sample: Sample, size: Size) -> Sample:

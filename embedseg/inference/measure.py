@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 
 COLUMNS = (
     "image", "id", "area", "centroid_row", "centroid_column",
-    "row_min", "column_min", "row_max", "column_max", "score", "mean_red", "mean_green", "mean_blue",
+    "row_min", "column_min", "row_max", "column_max", "score",
+    "mean_red", "mean_green", "mean_blue",
 )  # fmt: skip
 
 

@@ -51,8 +51,8 @@ class Segmentation:
     def save(self, folder: str | Path, products: Sequence[str] = DEFAULT_PRODUCTS) -> list[Path]:
         """Write `products` (of PRODUCTS) and `<name>_summary.csv` into `folder`; return the files.
 
-        labels: `<name>_labels.tif` (16 or 32 bit, zlib); overlay, pca: PNG; foreground: 8-bit PNG of
-        the probability; embedding: `.npz` with embedding and semantic; scores: JSON. Each file
+        labels: `<name>_labels.tif` (16 or 32 bit, zlib); overlay, pca: PNG; foreground: 8-bit PNG
+        of the probability; embedding: `.npz` with embedding and semantic; scores: JSON. Each file
         appears whole or not at all.
         """
         folder = Path(folder)

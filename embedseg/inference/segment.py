@@ -54,7 +54,8 @@ def segment(
     size = (image.shape[0], image.shape[1])
     if foreground is not None and np.shape(foreground) != size:
         raise ValueError(
-            f"foreground must have the image's size {size}, got {np.shape(foreground)}; make it from the same picture"
+            f"foreground must have the image's size {size}, got {np.shape(foreground)}; "
+            "make it from the same picture"
         )
     outputs = run_network(image, model, spec, name)
     return instances(
@@ -165,7 +166,10 @@ def resize_map(values: NDArray[np.float32], size: tuple[int, ...]) -> NDArray[np
 def _cluster_classes(
     embedding: torch.Tensor, classes: NDArray[np.int64], spec: ModelSpec, clusterer: Any
 ) -> tuple[Labels, NDArray[np.float32]]:
-    """Cluster each class by itself; return labels and exp(-(distance to centre / bandwidth)^2 / 2)."""
+    """Cluster each class by itself; return labels and closeness.
+
+    Closeness is exp(-(distance to the centre / bandwidth)^2 / 2).
+    """
     labels = np.zeros(classes.shape, np.int32)
     closeness = np.ones(classes.shape, np.float32)
     scale = float(spec.clusterer_options.get("bandwidth", spec.default_bandwidth))

@@ -1,4 +1,4 @@
-"""What inference must know of a model beside its weights: stored in the checkpoint, read strictly."""
+"""What inference must know of a model beside its weights: stored in the checkpoint."""
 
 import json
 from collections.abc import Mapping

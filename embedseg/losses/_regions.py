@@ -72,8 +72,8 @@ def reduce_classes(
 ) -> Tensor:
     """Reduce (C,) or (B, C) class terms; `truth`, of the same shape, counts each class's pixels.
 
-    "none": terms * weight. "sum": its sum over classes (mean over images). "mean": the weighted
-    mean over classes, then over images. `absent="skip"` gives classes without a pixel no weight.
+    "none": terms * weight. "sum": its sum. "mean": the weighted mean over classes, then over the
+    images where a class has weight. `absent="skip"` gives classes without a pixel no weight.
     """
     if absent not in ("keep", "skip"):
         raise ValueError(f"absent is {absent!r}; choose from: keep, skip")
@@ -84,5 +84,15 @@ def reduce_classes(
     weighted = terms * mass
     if reduction == "none":
         return weighted
-    total = weighted.sum(-1)
-    return (total if reduction == "sum" else total / safe(mass.sum(-1))).mean()
+    if reduction == "sum":
+        return weighted.sum()
+    masses = mass.sum(-1)
+    return (weighted.sum(-1) / safe(masses)).sum() / safe((masses > 0).sum())
+
+
+def reduce_images(values: Tensor, reduction: Reduction) -> Tensor:
+    """Reduce one loss, or one per image (B,): "none" as it is, "sum" the sum, "mean" the mean."""
+    check_reduction(reduction)
+    if reduction == "none":
+        return values
+    return values.sum() if reduction == "sum" else values.mean()

@@ -1,4 +1,4 @@
-"""What a training run is: frozen values, read from YAML and the command line, written to config.yaml.
+"""What a training run is: frozen values from YAML and the command line, kept in config.yaml.
 
 Importing this file costs nothing (no torch), so that `embedseg train --help` is quick.
 """
@@ -18,8 +18,8 @@ class DataConfig:
     """Where samples come from and how they reach the network.
 
     Args:
-        train: dataset of the training images, `kind:location`: `cvppp:DIR`, `folder:DIR` (images/ and
-            labels/ paired by stem) or `leaves:N[,seed]` (generated plants).
+        train: dataset of the training images, `kind:location`: `cvppp:DIR`, `folder:DIR` (images/
+            and labels/ paired by stem) or `leaves:N[,seed]` (generated plants).
         val: dataset of the validation images; empty: the same as `train`, split by the lists.
         train_list: text file with one image name a line; empty: every image that is not validated.
         val_list: text file with one image name a line.

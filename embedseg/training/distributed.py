@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch import nn
 from torch import distributed as dist
+from torch import nn
 from torch.nn.parallel import DistributedDataParallel
 
 
 @dataclass(frozen=True)
 class World:
-    """This process's place among all: `rank` of `size`; alone it is 0 of 1."""
+    """The process's place among all: `rank` of `size`; alone it is 0 of 1."""
 
     rank: int = 0
     size: int = 1

@@ -10,6 +10,7 @@ import math
 import time
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -84,7 +85,7 @@ def fit(job: Job, at: Progress) -> None:
 
 
 def run_epoch(
-    job: Job, parallel: torch.nn.Module, at: Progress, clock: "_Clock", bar: tqdm
+    job: Job, parallel: torch.nn.Module, at: Progress, clock: "_Clock", bar: "tqdm[Any]"
 ) -> dict[str, float]:
     """Take the steps of one epoch; return the mean of each term of the loss, and the rate."""
     config, where = job.config, job.where
@@ -138,7 +139,7 @@ def step(job: Job, parallel: torch.nn.Module, batch: Batch) -> dict[str, Tensor]
     job.scaler.step(job.optimizer)
     job.scaler.update()
     job.average.update(job.network)
-    return terms | {"gradient_norm": norm}
+    return {**terms, "gradient_norm": norm}
 
 
 def describe(epoch: int, epochs: int, row: dict[str, float]) -> str:

@@ -16,8 +16,8 @@ class Objective(nn.Module):
     `forward(outputs, labels, semantic)` takes the network's outputs, labels (B, H, W) and classes
     (B, H, W) at the input's size, and returns the total with each term, detached, by name. Labels
     are brought to the outputs' stride by taking every stride-th pixel. Losses of the semantic head
-    are averaged per image, so that a batch split over processes has the same gradient. With more than one class the
-    discriminative loss is taken per class.
+    are averaged per image, so that a batch split over processes has the same gradient. With more
+    than one class the discriminative loss is taken per class.
     """
 
     def __init__(

@@ -1,8 +1,8 @@
 """Which sample comes at which place of which step: a pure function of seed and position.
 
-Position k of the stream shows sample `perm(seed, k // n)[k % n]`, changed by a generator seeded with
-(seed, k). Nothing is carried from one position to the next, so that loader workers, processes and
-resumed runs see the same stream.
+Position k of the stream shows sample `perm(seed, k // n)[k % n]`, changed by a generator seeded
+with (seed, k). Nothing is carried from one position to the next, so that loader workers, processes
+and resumed runs see the same stream.
 """
 
 from collections.abc import Iterator, Mapping
@@ -21,7 +21,7 @@ Batch = Mapping[str, torch.Tensor]
 
 
 class AugmentedStream(TorchDataset):
-    """Item k: {"image" (3, H, W) uint8, "labels" (H, W), "semantic" (H, W)} of stream position k."""
+    """Item k: stream position k as {"image" (3, H, W) uint8, "labels", "semantic" (H, W)}."""
 
     def __init__(
         self, samples: Dataset, config: AugmentConfig, *, copy_paste_share: float, seed: int
@@ -56,7 +56,7 @@ class AugmentedStream(TorchDataset):
 
 
 class _Positions(Sampler[int]):
-    """This process's positions of steps `first` to `last`: every `world`-th, from `rank` on."""
+    """The process's own positions of steps `first` to `last`: every `world`-th, from `rank` on."""
 
     def __init__(self, first: int, last: int, batch: int, rank: int, world: int) -> None:
         self.first, self.last, self.batch, self.rank, self.world = first, last, batch, rank, world

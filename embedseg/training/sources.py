@@ -24,20 +24,10 @@ def open_sources(config: DataConfig) -> tuple[Dataset, Dataset]:
     """
     everything = open_dataset(config.train)
     if config.val:
-        training, validation = everything, open_dataset(config.val)
-        if config.train_list:
-            training = everything.subset(read_names(Path(config.train_list)))
-        if config.val_list:
-            validation = validation.subset(read_names(Path(config.val_list)))
+        training = _chosen(everything, config.train_list)
+        validation = _chosen(open_dataset(config.val), config.val_list)
     else:
-        train_names, val_names = split_names(everything, config)
-        training, validation = everything.subset(train_names), everything.subset(val_names)
-        shared = set(train_names) & set(val_names)
-        if shared:
-            raise InputError(
-                f"{config.train}: {len(shared)} images are in both lists ({min(shared)}, ...); "
-                "remove them from one, or the score is of images that were seen"
-            )
+        training, validation = (everything.subset(n) for n in split_names(everything, config))
     for role, part in (("training", training), ("validation", validation)):
         if not len(part):
             raise InputError(f"{config.train}: no {role} image is left; check the lists")
@@ -52,6 +42,10 @@ def open_sources(config: DataConfig) -> tuple[Dataset, Dataset]:
     return training, validation
 
 
+def _chosen(samples: Dataset, names: str) -> Dataset:
+    return samples.subset(read_names(Path(names))) if names else samples
+
+
 def split_names(everything: Dataset, config: DataConfig) -> tuple[list[str], list[str]]:
     """Return the names to train on and to validate on, from the lists or at random."""
     if config.val_list:
@@ -61,9 +55,16 @@ def split_names(everything: Dataset, config: DataConfig) -> tuple[list[str], lis
         held = [name for name in everything.names if name not in chosen]
     else:
         held = _held_out(everything, config.val_fraction)
-    if config.train_list:
-        return read_names(Path(config.train_list)), held
-    return [name for name in everything.names if name not in set(held)], held
+    if not config.train_list:
+        return [name for name in everything.names if name not in set(held)], held
+    names = read_names(Path(config.train_list))
+    shared = set(names) & set(held)
+    if shared:
+        raise InputError(
+            f"{config.train}: {len(shared)} images are in both lists ({min(shared)}, ...); "
+            "remove them from one, or the score is of images that were seen"
+        )
+    return names, held
 
 
 def _held_out(everything: Dataset, share: float) -> list[str]:
