@@ -5,7 +5,7 @@ import pytest
 
 from embedseg.data import AugmentConfig, Sample, augment, resize
 from embedseg.data.colour import colour_matrix
-from embedseg.data.geometry import warp, warp_nearest
+from embedseg.data.geometry import warp
 
 STILL = {
     "scale": (1.0, 1.0),
@@ -259,8 +259,3 @@ def test_tiny_pictures(shape):
     sample = Sample(np.zeros((*shape, 3), np.uint8), np.ones(shape, np.int32))
     assert augment(sample, AugmentConfig(size=16), rng()).labels.shape == (16, 16)
     assert augment(sample, AugmentConfig(scale=(0.1, 0.2)), rng()).labels.shape == shape
-
-
-def test_nearest_keeps_the_dtype():
-    values = np.arange(12, dtype=np.uint8).reshape(3, 4)
-    assert warp_nearest(values, np.eye(2, 3), (3, 4), 255).dtype == np.uint8
