@@ -29,6 +29,9 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
     temporary = path.with_name(f".tmp-{secrets.token_hex(6)}{path.suffix}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise _explained(error, path, temporary) from error
+    try:
         yield temporary
         temporary.replace(path)
     except OSError as error:
@@ -43,17 +46,16 @@ def _explained(error: OSError, path: Path, temporary: Path) -> OSError | InputEr
         return InputError(
             f"cannot write {path}: {FULL[error.errno]}; free some or choose another folder"
         )
-    of_ours = error.filename is not None and str(error.filename) in _names(path, temporary)
-    if of_ours and error.errno in REFUSED:
+    if str(error.filename) not in {str(temporary), str(path), *map(str, path.parents)}:
+        return error
+    if error.errno in REFUSED:
         return InputError(
             f"cannot write {path}: {REFUSED[error.errno]}; choose a folder you may write to"
         )
-    if of_ours and isinstance(error, NotADirectoryError | FileExistsError | IsADirectoryError):
+    if isinstance(error, NotADirectoryError | FileExistsError | IsADirectoryError):
+        files = [folder for folder in path.parents if folder.is_file()]
         return InputError(
-            f"cannot write {path}: {error.filename} stands in the way; choose another name"
+            f"cannot write {path}: {files[0] if files else path} stands in the way; "
+            "choose another name"
         )
     return error
-
-
-def _names(path: Path, temporary: Path) -> set[str]:
-    return {str(temporary), str(path), *map(str, path.parents)}
