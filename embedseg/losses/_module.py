@@ -17,7 +17,7 @@ class LossModule(nn.Module):
     `forward` takes the function's positional arguments, and keywords for this call alone.
     """
 
-    function: ClassVar[Callable[..., Tensor]]
+    function: ClassVar[Callable[..., Any]]
 
     def __init__(self, **options: Any) -> None:
         super().__init__()
@@ -33,7 +33,7 @@ class LossModule(nn.Module):
             list(keywords(cls.function).values())
         )
 
-    def forward(self, *inputs: Tensor, **extra: Any) -> Tensor:
+    def forward(self, *inputs: Tensor, **extra: Any) -> Any:
         """Return the loss of `inputs`."""
         tensors = {name: getattr(self, name) for name in self.tensors}
         return type(self).function(*inputs, **{**self.options, **tensors, **extra})

@@ -1,0 +1,73 @@
+"""Exponential-logarithmic loss: powers of the logarithms of Dice and of the true probability."""
+
+import torch
+from torch import Tensor
+
+from embedseg.losses._module import LossModule
+from embedseg.losses._pixels import ClassWeight, Reduction, class_weights, flatten, reduce_pixels
+from embedseg.losses._regions import reduce_classes, region_pixels, region_sums
+from embedseg.losses.class_frequency import Counts, class_counts
+from embedseg.losses.cross_entropy import pixel_cross_entropy, pixel_mass
+
+TINY = 1e-12  # floor of a logarithm under its exponent: keeps the gradient finite
+
+
+def exponential_logarithmic_loss(  # noqa: PLR0913 (one signature for all losses)
+    logits: Tensor,
+    target: Tensor,
+    *,
+    ignore_index: int = -1,
+    weight: ClassWeight = None,
+    reduction: Reduction = "mean",
+    per_image: bool = False,
+    counts: Counts = None,
+    dice_factor: float = 0.8,
+    cross_factor: float = 0.2,
+    gamma: float = 0.3,
+    smooth: float = 1.0,
+) -> Tensor:
+    """Return the exponential-logarithmic loss.
+
+    Formula: 0.8 mean_l (-ln D_l)^g + 0.2 mean_n w_y (-ln p_y)^g, w_l = sqrt(n / n_l), g = 0.3
+    Paper: arXiv:1809.00076
+    When: very unequal sizes and objects already roughly found; g < 1 keeps pushing near D = 1.
+
+    D_l = (2 sum r p + s) / (sum r + sum p + s). `counts` n_l are the pixels of each class in the
+    training set, or in this batch if not given. w multiplies and is not normalised, as published;
+    `weight` weighs the mean over classes of the first part and multiplies w in the second.
+    Only `reduction="mean"`: the two parts have no common terms. Binary logits count as foreground
+    in the first part, as in `dice_loss`.
+    """
+    if reduction != "mean":
+        raise ValueError(f"reduction is {reduction!r}; this sum of two means has 'mean' alone")
+    if gamma <= 0:
+        raise ValueError(f"gamma must be > 0, got {gamma}; the published value is 0.3")
+    regions = region_pixels(logits, target, ignore_index, weight)
+    overlap, predicted, truth = region_sums(regions, per_image)
+    score = (2 * overlap + smooth) / (predicted + truth + smooth)
+    dice = reduce_classes((-score.log()).clamp(min=TINY) ** gamma, truth, weight, reduction)
+
+    pixels = flatten(logits, target, ignore_index)
+    entropy = pixel_cross_entropy(pixels).clamp(min=TINY) ** gamma
+    mass = pixel_mass(pixels, weight)
+    rarity = _rarity(class_counts(pixels) if counts is None else counts, mass, logits.shape[1])
+    cross = reduce_pixels(
+        entropy * rarity[pixels.target] * mass,
+        pixels.valid.to(mass.dtype),
+        reduction,
+        per_image,
+        target.shape,
+    )
+    return dice_factor * dice + cross_factor * cross
+
+
+def _rarity(counts: Counts, like: Tensor, classes: int) -> Tensor:
+    """Return sqrt(n / n_l) for each class, 0 where n_l = 0."""
+    sizes = class_weights(counts, max(classes, 2), like)
+    return torch.where(sizes > 0, (sizes.sum() / sizes.clamp(min=1)).sqrt(), 0)
+
+
+class ExponentialLogarithmicLoss(LossModule):
+    """`exponential_logarithmic_loss` as a module."""
+
+    function = staticmethod(exponential_logarithmic_loss)
