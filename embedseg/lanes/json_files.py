@@ -1,0 +1,94 @@
+"""Polyline labels in JSON: CurveLanes, LLAMAS, labelme, and our own generic form.
+
+    CurveLanes   {"Lines": [[{"x": "1.5", "y": "2"}, ...], ...]}           one file for each picture
+    LLAMAS       {"image_name": ..., "lanes": [{"markers": [{"pixel_start": {"x", "y"},
+                  "pixel_end": {"x", "y"}}, ...]}, ...]}
+    labelme      {"imagePath": ..., "imageHeight", "imageWidth", "shapes": [{"points": [[x, y]]}]}
+    generic      {"name": ..., "size": [H, W], "lanes": [[[x, y], ...], ...]}
+
+A file holds one such object, a list of them, or one on each line.
+"""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from embedseg.io import InputError
+from embedseg.lanes.polylines import Lanes, Size, lanes_of
+
+LANE_KEYS = ("lanes", "Lines", "lines", "shapes", "polylines")
+NAME_KEYS = ("name", "image", "image_name", "raw_file", "imagePath", "file")
+
+
+def read_polylines(path: str | Path, size: Size | None = None) -> list[Lanes]:
+    """Read the lanes of every picture in a file; `size` (H, W) serves where the file has none.
+
+    Raises InputError for what is not JSON or not one of the forms above.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise InputError(f"{path}: no such file")
+    found = []
+    for number, item in enumerate(_objects(path), 1):
+        try:
+            found.append(from_object(item, size, path.name.removesuffix(".json")))
+        except (ValueError, TypeError, KeyError) as error:
+            raise InputError(
+                f"{path}, picture {number}: {error}; see the forms in the manual"
+            ) from error
+    return found
+
+
+def _objects(path: Path) -> list[Any]:
+    text = path.read_text(encoding="utf-8", errors="replace")
+    try:
+        whole = json.loads(text)
+    except json.JSONDecodeError as error:
+        lines = [line for line in text.split("\n") if line.strip()]
+        try:
+            return [json.loads(line) for line in lines]
+        except json.JSONDecodeError:
+            raise InputError(f"{path}: not JSON ({error.msg}, line {error.lineno})") from error
+    return whole if isinstance(whole, list) else [whole]
+
+
+def from_object(item: Any, size: Size | None = None, name: str = "") -> Lanes:
+    """Return the lanes of one picture's object; `size` and `name` serve where it has none."""
+    if not isinstance(item, dict):
+        raise ValueError(
+            f"expected an object with the lanes of a picture, found {type(item).__name__}"
+        )
+    key = next((key for key in LANE_KEYS if key in item), None)
+    if key is None:
+        raise ValueError(f"no lanes; expected one of the keys {', '.join(LANE_KEYS)}")
+    name = next((str(item[key]) for key in NAME_KEYS if item.get(key)), name)
+    if "size" in item:
+        size = (int(item["size"][0]), int(item["size"][1]))
+    elif item.get("imageHeight"):
+        size = (int(item["imageHeight"]), int(item["imageWidth"]))
+    return lanes_of([_lane(lane) for lane in item[key]], size, name)
+
+
+def _lane(lane: Any) -> list[tuple[float, float]]:
+    """Return the points of one lane, whichever way they are written."""
+    if isinstance(lane, dict) and "markers" in lane:
+        ends = [marker[end] for marker in lane["markers"] for end in ("pixel_start", "pixel_end")]
+        return [_point(end) for end in ends]
+    if isinstance(lane, dict):
+        lane = lane["points"]
+    return [_point(point) for point in lane]
+
+
+def _point(point: Any) -> tuple[float, float]:
+    if isinstance(point, dict):
+        return float(point["x"]), float(point["y"])
+    x, y = point
+    return float(x), float(y)
+
+
+def to_object(lanes: Lanes) -> dict[str, Any]:
+    """Return the generic object of one picture's lanes."""
+    item: dict[str, Any] = {"name": lanes.name}
+    if lanes.size is not None:
+        item["size"] = list(lanes.size)
+    return item | {"lanes": [lane.tolist() for lane in lanes.points]}
