@@ -133,6 +133,18 @@ def space_to_depth(x: Tensor, factor: int) -> Tensor:
     return blocks.permute(order).reshape(x.shape[0], maps, *[s // factor for s in x.shape[2:]])
 
 
+def unpool(x: Tensor, places: Tensor) -> Tensor:
+    """Put every value of (B, C, H, W) back to where its 2x2 maximum stood; zeros elsewhere.
+
+    `places` are the flat indices within a map of (2H, 2W) that `max_pool2d(..., 2,
+    return_indices=True)` gives.
+    """
+    batch, channels, height, width = x.shape
+    out = x.new_zeros(batch, channels, 4 * height * width)
+    out = out.scatter(2, places.flatten(2), x.flatten(2))
+    return out.view(batch, channels, 2 * height, 2 * width)
+
+
 def initialise(module: nn.Module, *, gain: float = math.sqrt(2)) -> None:
     """Draw convolutions from N(0, gain^2 / fan_in) (He et al., arXiv:1502.01852); biases are 0.
 

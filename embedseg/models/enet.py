@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from embedseg.models.backbone import Backbone
-from embedseg.models.blocks import Layers, initialise
+from embedseg.models.blocks import Layers, initialise, unpool
 from embedseg.models.heads import published_up
 
 RATIO = 4  # a branch works with a quarter of the channels
@@ -144,7 +144,7 @@ class Up(nn.Module):
 
     def forward(self, x: Tensor, places: Tensor) -> Tensor:
         """Return maps of twice the size; the main path is zero except at `places`."""
-        main = functional.max_unpool2d(self.main(x), places, [2, 2])
+        main = unpool(self.main(x), places)
         return functional.relu(main + self.branch(x))
 
 

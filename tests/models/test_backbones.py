@@ -1,0 +1,153 @@
+"""What every network must do, whatever its name."""
+
+import copy
+import math
+from typing import Any, NamedTuple
+
+import pytest
+import torch
+from torch import nn
+
+from embedseg.models import MODELS, EmbeddingNet, build_network
+from embedseg.models.macs import count_macs
+
+
+class Row(NamedTuple):
+    """One published form: 19 classes, RGB; GMAC at 1x3x256x512."""
+
+    name: str
+    options: dict[str, Any]
+    parameters: int
+    gmac: float | None
+    note: str = ""
+    classes: int = 19
+
+
+ROWS = [
+    Row("enet", {}, 357_990, 1.03, "without 2,432 of an encoder head that the form never calls"),
+    Row(
+        "erfnet", {}, 2_064_191, 6.65, "without 2,451 of an encoder head that the form never calls"
+    ),
+    Row("unet", {}, 7_763_635, 24.22, "our default: no biases, norms in the decoder too"),
+    Row("unet-efficientnet-lite0", {"pretrained": False}, 3_827_539, None, "decoder of our own"),
+]
+
+# Options that make a network small, for tests that compute; the published width where absent.
+SMALL: dict[str, dict[str, Any]] = {
+    "unet": {"width": 4, "depth": 2},
+    "unet-efficientnet-lite0": {"pretrained": False, "width": 0.2},
+}
+
+NAMES = sorted(MODELS)
+
+
+def small(name: str, **options: Any) -> EmbeddingNet:
+    """The network at small width, seeded."""
+    torch.manual_seed(0)
+    return build_network(name, embedding_dim=4, options=SMALL.get(name, {}) | options)
+
+
+def test_every_network_has_a_published_row() -> None:
+    assert {row.name for row in ROWS} == set(MODELS)
+
+
+@pytest.mark.parametrize(
+    "row", ROWS, ids=lambda r: "-".join([r.name, *map(str, r.options.values())])
+)
+def test_published_form(row: Row) -> None:
+    with torch.device("meta"):  # shapes only: no memory, little time
+        backbone = MODELS[row.name](**row.options).eval()
+        head = backbone.make_head(row.classes).eval()
+        image = torch.empty(1, 3, 256, 512)
+    net = nn.ModuleList([backbone, head])
+    assert sum(p.numel() for p in net.parameters()) == row.parameters
+
+    def published(x: torch.Tensor) -> None:
+        features = backbone(x)
+        maps = features if torch.is_tensor(features) else features[0]
+        coarse = (256 // backbone.stride, 512 // backbone.stride)
+        assert maps.shape == (1, backbone.out_channels, *coarse)
+        assert head(features).shape == (1, row.classes, 256, 512)
+
+    macs = count_macs(published, net, image)
+    assert row.gmac is None or macs / 1e9 == pytest.approx(row.gmac, rel=0.01)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_embedding_form(name: str) -> None:
+    net, twin = small(name), small(name)
+    for (key, a), b in zip(net.state_dict().items(), twin.state_dict().values(), strict=True):
+        assert torch.equal(a, b), f"{key} differs between two builds with one seed"
+
+    out = net(torch.randn(2, 3, 33, 47))
+    sum(v.square().mean() for v in out.values()).backward()
+    for key, p in net.named_parameters():
+        assert p.grad is not None, f"{key} takes no part"
+        assert torch.isfinite(p.grad).all(), key
+
+    twin.load_state_dict(copy.deepcopy(net.state_dict()), strict=True)
+    net.eval()
+    twin.eval()
+    for size in [(17, 23), (64, 64)]:
+        image = torch.randn(1, 3, *size)
+        with torch.no_grad():
+            first, second = net(image), twin(image)
+        assert first["embedding"].shape == (1, 4, *size)
+        assert first["semantic"].shape == (1, 1, *size)
+        for key, value in first.items():
+            assert torch.isfinite(value).all()
+            assert torch.equal(value, second[key]), f"{key} differs after a state-dict round trip"
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_group_norm_at_native_stride(name: str) -> None:
+    torch.manual_seed(0)
+    options = SMALL.get(name, {}) | {"norm": "group"}
+    backbone = MODELS[name](**options)
+    batch = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)
+    assert not any(isinstance(m, batch) for m in backbone.modules())
+    net = EmbeddingNet(backbone, coordinates=False, output_stride=backbone.stride)
+    with torch.no_grad():
+        out = net(torch.randn(1, 3, 17, 23))  # in training mode, one image
+    coarse = tuple(math.ceil(s / backbone.stride) for s in (17, 23))
+    assert out["embedding"].shape[2:] == coarse
+    assert all(torch.isfinite(v).all() for v in out.values())
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_three_dimensions_or_a_refusal(name: str) -> None:
+    try:
+        net = small(name, ndim=3)
+    except ValueError as error:
+        assert "3D" in str(error) or "ndim" in str(error)
+        return
+    with torch.no_grad():
+        out = net.eval()(torch.randn(1, 3, 5, 17, 9))
+    assert out["embedding"].shape == (1, 4, 5, 17, 9)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", NAMES)
+def test_export_with_any_size(name: str) -> None:
+    net = small(name).eval()
+    free = {"image": {2: torch.export.Dim.AUTO, 3: torch.export.Dim.AUTO}}
+    program = torch.export.export(net, (torch.randn(1, 3, 100, 131),), dynamic_shapes=free)
+    for size in [(77, 65), (128, 160)]:
+        image = torch.randn(1, 3, *size)
+        with torch.no_grad():
+            want, got = net(image), program.module()(image)
+        for key, value in want.items():
+            assert torch.allclose(value, got[key], atol=1e-5)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("size", [(256, 512), (251, 333), (64, 64)])
+@pytest.mark.parametrize("name", NAMES)
+def test_full_width(name: str, size: tuple[int, int]) -> None:
+    options = {"pretrained": False} if "pretrained" in SMALL.get(name, {}) else {}
+    torch.manual_seed(0)
+    net = build_network(name, options=options).eval()
+    with torch.no_grad():
+        out = net(torch.rand(1, 3, *size))
+    assert out["embedding"].shape == (1, 16, *size)
+    assert all(torch.isfinite(v).all() for v in out.values())
