@@ -4,12 +4,18 @@ from collections.abc import Callable
 
 from embedseg.data.cvppp import cvppp
 from embedseg.data.folder import folder
+from embedseg.data.leaves import leaves
 from embedseg.data.sample import SEMANTIC_IGNORE, Dataset, Sample
 from embedseg.data.splits import grouped_folds
+from embedseg.data.synthetic import draw_plant
 from embedseg.data.transforms import AugmentConfig, augment, resize
 from embedseg.names import unknown
 
-DATASETS: dict[str, Callable[[str], Dataset]] = {"cvppp": cvppp, "folder": folder}
+DATASETS: dict[str, Callable[[str], Dataset]] = {
+    "cvppp": cvppp,
+    "folder": folder,
+    "leaves": leaves,
+}
 
 __all__ = [
     "DATASETS",
@@ -19,8 +25,10 @@ __all__ = [
     "Sample",
     "augment",
     "cvppp",
+    "draw_plant",
     "folder",
     "grouped_folds",
+    "leaves",
     "open_dataset",
     "resize",
 ]
