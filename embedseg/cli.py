@@ -83,9 +83,7 @@ def parse_train(argv: Sequence[str]) -> tuple["TrainConfig", bool]:
 def add_predict(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of `predict`."""
     parser.add_argument("model", type=Path, help="run folder or .safetensors file")
-    parser.add_argument(
-        "images", nargs="+", help="files, folders, globs, or - for paths on stdin"
-    )
+    parser.add_argument("images", nargs="+", help="files, folders, globs, or - for paths on stdin")
     parser.add_argument("--out", type=Path, default=Path("predictions"), help="folder to write to")
     parser.add_argument(
         "--save", nargs="+", default=["labels", "overlay"], metavar="WHAT",
@@ -157,9 +155,7 @@ def add_evaluate(parser: argparse.ArgumentParser) -> None:
         "model", type=Path, metavar="PREDICTIONS|RUN", help="label files; a run with --data"
     )
     parser.add_argument("truth", type=Path, nargs="?", help="folder of true label files")
-    parser.add_argument(
-        "--data", help="data set to score a run on: cvppp:DIR, folder:DIR"
-    )
+    parser.add_argument("--data", help="data set to score a run on: cvppp:DIR, folder:DIR")
     parser.add_argument("--list", type=Path, dest="names", help="file with the names to score")
     parser.add_argument(
         "--true-foreground", action="store_true", help="give the model the foreground of the truth"

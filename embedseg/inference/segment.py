@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from clustering.assign import absorb_noise, merge_centres
 from clustering.base import NOISE
 from embedseg._cv2 import cv2
+from embedseg.inference.core import core_pixels
 from embedseg.inference.result import Segmentation
 from embedseg.inference.spec import ModelSpec
 from embedseg.inference.upsample import upsample_labels
@@ -177,15 +178,18 @@ def _cluster_classes(
         mask = classes == number
         if not mask.any():
             continue
+        vectors = embedding.cpu().numpy()
+        core = core_pixels(vectors, mask, spec.core_step * spec.delta_v)
         estimator = spec.build_clusterer() if clusterer is None else clusterer
-        found = np.asarray(estimator.fit_image(embedding, mask).labels_)
-        points = embedding.cpu().numpy()[:, mask].T
-        found, centres = _join(points, found, spec.merge)
+        found = np.full(classes.shape, NOISE, np.int32)
+        found[core] = np.asarray(estimator.fit_image(embedding, core).labels_)
+        points = vectors[:, mask].T
+        members, centres = _join(points, found[mask], spec.merge)
         if not len(centres):
             continue
-        away = np.linalg.norm(points - centres[found], axis=1)
+        away = np.linalg.norm(points - centres[members], axis=1)
         closeness[mask] = np.exp(-0.5 * (away / scale) ** 2)
-        labels[mask] = found + 1 + labels.max()
+        labels[mask] = members + 1 + labels.max()
     return labels, closeness
 
 

@@ -19,10 +19,12 @@ class ModelSpec:
 
     `backbone` .. `output_stride` rebuild the network; `working_size` is the longer side, in pixels,
     at which it sees a whole image (0: as it is); `mean`, `std` normalise; `delta_v`, `delta_d` are
-    the margins of its loss; the rest is how its output becomes instances: probability threshold of
-    the foreground, clusterer with its options, `merge` (clusters whose centres are nearer than this
-    become one; 0: none), what becomes of an instance in several pieces ("all" are kept, "largest"
-    only, or "split" into instances) and the smallest instance in pixels of the working size.
+    the margins of its loss. The rest is how its output becomes instances: probability threshold of
+    the foreground; clusterer with its options; `core_step` (a pixel may found a cluster if its
+    embedding differs from its neighbours' by less than this many delta_v; 0: all may); `merge`
+    (clusters whose centres are nearer than this become one; 0: none); `components`, what becomes
+    of an instance in several pieces ("all" are kept, "largest" only, or "split" into instances);
+    the smallest instance in pixels of the working size.
     """
 
     backbone: str
@@ -43,6 +45,7 @@ class ModelSpec:
     foreground_threshold: float = 0.5
     clusterer: str = "mean_shift"
     clusterer_options: Mapping[str, Any] = field(default_factory=dict)
+    core_step: float = 0.8
     merge: float = 0.0
     components: str = "all"
     min_size: int = 16
@@ -77,8 +80,8 @@ class ModelSpec:
 
     def with_tuning(self, tuning: Mapping[str, Any]) -> Self:
         """Return this with the post-processing that tuning chose."""
-        known = ("foreground_threshold", "clusterer", "clusterer_options", "merge")
-        known += ("components", "min_size")
+        known = ("foreground_threshold", "clusterer", "clusterer_options", "core_step")
+        known += ("merge", "components", "min_size")
         for key in tuning:
             if key not in known:
                 raise unknown("tuned value", key, known)

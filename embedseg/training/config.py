@@ -132,6 +132,8 @@ class TrainConfig:
         threads: CPU threads; 0: as the machine offers.
         bandwidth: of mean-shift in validation; 0: midway between the margins.
         foreground_threshold: probability above which a pixel is foreground.
+        core_step: a pixel may found a cluster if its embedding differs from its neighbours' by less
+            than this many delta_v; 0: every foreground pixel may.
         min_size: smallest instance, in pixels of the working size.
     """
 
@@ -149,6 +151,7 @@ class TrainConfig:
     threads: int = 0
     bandwidth: float = 0.0
     foreground_threshold: float = 0.5
+    core_step: float = 0.8
     min_size: int = 16
     data: DataConfig = field(default_factory=DataConfig)
     augment: AugmentConfig = field(default_factory=lambda: AugmentConfig(size=256))

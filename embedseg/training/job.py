@@ -101,6 +101,7 @@ def spec_of(config: TrainConfig) -> ModelSpec:
         delta_d=config.loss.delta_d,
         foreground_threshold=config.foreground_threshold,
         clusterer_options={"bandwidth": config.bandwidth} if config.bandwidth else {},
+        core_step=config.core_step,
         min_size=config.min_size,
     )
 

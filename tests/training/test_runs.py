@@ -25,11 +25,6 @@ SMALL = [
 ]  # fmt: skip
 
 
-@pytest.fixture(scope="module")
-def scenes(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_folder(tmp_path_factory.mktemp("scenes"))
-
-
 def arguments(scenes: Path, run: Path, *more: str) -> list[str]:
     return ["--data", f"folder:{scenes}", "--run", str(run), *SMALL, *more]
 
