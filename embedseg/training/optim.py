@@ -20,7 +20,8 @@ def build_optimizer(
         {"params": weights, "weight_decay": decay},
         {"params": rest, "weight_decay": 0.0},
     ]
-    return torch.optim.AdamW(groups, lr=learning_rate)  # without decay AdamW is Adam
+    fused = next(iter(weights)).device.type in ("cpu", "cuda")
+    return torch.optim.AdamW(groups, lr=learning_rate, fused=fused)  # without decay it is Adam
 
 
 def schedule(progress: float, step: int, warmup_steps: int) -> float:
