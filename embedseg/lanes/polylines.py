@@ -151,7 +151,7 @@ def _entry(start: Points, step: Points, low: Points, high: Points) -> float | No
             [(low[axis] - start[axis]) / step[axis], (high[axis] - start[axis]) / step[axis]]
         )
         enter, leave = max(enter, ends[0]), min(leave, ends[1])
-    return enter if enter < leave or enter == leave == 0 else None
+    return enter if enter < leave else None
 
 
 def at_rows(lane: Points, rows: Sequence[float] | NDArray[np.float64]) -> NDArray[np.float64]:

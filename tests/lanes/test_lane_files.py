@@ -32,9 +32,9 @@ def points(lanes: Lanes) -> list:
 
 
 def test_tusimple_lines_become_points(tmp_path: Path) -> None:
-    path = put(tmp_path / "l.json", frame([[-2, 5, 6.5, -2], [-2, -2, -2, 9], [-2] * 4]), "")
+    path = put(tmp_path / "l.json", frame([[-2, 0, 6.5, -2], [-2, -2, -2, 9], [-2] * 4]), "")
     (lanes,) = read_tusimple(path)
-    assert points(lanes) == [[[5, 170], [6.5, 180]], [[9, 190]]]
+    assert points(lanes) == [[[0, 170], [6.5, 180]], [[9, 190]]]
     assert lanes.name == "clips/1/20.jpg" and lanes.size == (720, 1280)
 
 
@@ -51,7 +51,7 @@ def test_all_label_lines_survive_reading_and_writing(data_root: Path, tmp_path: 
     source = data_root / "lanes" / "tusimple_labels" / "label_data_0531.json"
     if not source.is_file():
         pytest.skip(f"no {source}")
-    records, lanes = read_records(source), read_tusimple(source)
+    records, lanes = read_records(source)[::5], read_tusimple(source)[::5]
     # a lane of the labels may have a gap; written again it is closed by a straight line
     written = [to_record(f, r["h_samples"]) for f, r in zip(lanes, records, strict=True)]
     assert tusimple_score(written, records) == pytest.approx((1, 0, 0), abs=2e-3)
