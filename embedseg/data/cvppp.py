@@ -5,12 +5,11 @@ phenotyping, Pattern Recognition Letters 2016): RGB or RGBA pictures, palette PN
 index is the leaf, optional foreground masks, in folders A1, A2, ...
 """
 
-import logging
 from functools import partial
 from pathlib import Path
 
-from embedseg.data.folder import load_pair
-from embedseg.data.sample import Dataset, Sample
+from embedseg.data.pairs import Pair, load_by_name, proper
+from embedseg.data.sample import Dataset
 from embedseg.data.splits import find_splits, match_names, read_groups
 from embedseg.io import InputError
 
@@ -19,55 +18,53 @@ LABEL = "_label.png"
 FOREGROUND = "_fg.png"
 GROUPS_FILE = "plant_groups.json"
 
-_log = logging.getLogger(__name__)
-
 
 def cvppp(directory: str | Path) -> Dataset:
     """Open a folder of plants, or a folder of such folders A1, A2, ...
 
     With one folder of plants the names are `plant001`, with several `A1/plant001`. Plants without
-    a label file (the challenge's test sets) are left out with a logged warning. The split lists
-    `train.txt`, `val.txt`, `test.txt` and the groups in `plant_groups.json` are read from
-    `directory` or, where it has none and is itself a folder of plants, from its parent.
+    a label file (the challenge's test sets) are left out with a logged warning. The foreground
+    mask becomes `semantic` where there is one. The split lists `train.txt`, `val.txt`, `test.txt`
+    and the groups in `plant_groups.json` are read from `directory` or, where it has none and is
+    itself a folder of plants, from its parent.
     Raises InputError where there is no labelled plant.
     """
     root = Path(directory)
-    if not root.is_dir():
-        raise InputError(f"{root}: no such folder; give the one that holds *{RGB} or A1, A2, ...")
-    folders = [root] if _plants(root) else [f for f in sorted(root.glob("A*")) if _plants(f)]
-    files: dict[str, Path] = {}
-    for folder in folders:
-        for stem in _plants(folder):
-            if (folder / (stem + LABEL)).is_file():
-                files[f"{folder.name}/{stem}" if len(folders) > 1 else stem] = folder / stem
-            else:
-                _log.warning("%s has no label file: left out", folder / (stem + RGB))
-    if not files:
+    pairs = proper(cvppp_pairs(root))
+    if not pairs:
         raise InputError(f"{root}: no plantNNN{RGB} with its plantNNN{LABEL}, nor in A1, A2, ...")
-
-    names = list(files)
+    names = list(pairs)
     splits, groups = find_splits(root, names), _groups(root, names)
-    if folders == [root] and not (splits or groups):
+    if _stems(root) and not (splits or groups):
         splits = find_splits(root.parent, names, partial=True)
         groups = _groups(root.parent, names, partial=True)
-    return Dataset(names, partial(_load, files), splits, groups)
+    return Dataset(names, partial(load_by_name, pairs), splits, groups)
 
 
-def _plants(folder: Path) -> list[str]:
-    """Return what stands before `_rgb.png` in the files of a folder, sorted."""
-    return sorted(path.name.removesuffix(RGB) for path in folder.glob("*" + RGB))
+def cvppp_pairs(root: Path) -> dict[str, Pair]:
+    """Return all plants in a folder, or in its folders A1, A2, ..., also those that lack a file."""
+    if not root.is_dir():
+        raise InputError(f"{root}: no such folder; give the one that holds *{RGB} or A1, A2, ...")
+    folders = [root] if _stems(root) else [f for f in sorted(root.glob("A*")) if _stems(f)]
+    pairs = {}
+    for folder in folders:
+        for stem in _stems(folder):
+            name = f"{folder.name}/{stem}" if len(folders) > 1 else stem
+            image, label, mask = (folder / (stem + end) for end in (RGB, LABEL, FOREGROUND))
+            pairs[name] = Pair(
+                name,
+                (image,) if image.is_file() else (),
+                (label,) if label.is_file() else (),
+                mask if mask.is_file() else None,
+                binary=True,
+            )
+    return pairs
 
 
-def _load(files: dict[str, Path], name: str) -> Sample:
-    """Read one plant; `semantic` is the foreground mask where there is one, else None."""
-    stem = files[name]
-    foreground = stem.with_name(stem.name + FOREGROUND)
-    return load_pair(
-        name,
-        stem.with_name(stem.name + RGB),
-        stem.with_name(stem.name + LABEL),
-        semantic=foreground if foreground.is_file() else None,
-        binary=True,
+def _stems(folder: Path) -> list[str]:
+    """Return what stands before `_rgb.png` or `_label.png` in the files of a folder, sorted."""
+    return sorted(
+        {file.name.removesuffix(end) for end in (RGB, LABEL) for file in folder.glob("*" + end)}
     )
 
 

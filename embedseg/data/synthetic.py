@@ -89,7 +89,7 @@ def _paint_leaves(
     rng: np.random.Generator,
 ) -> None:
     """Paint the leaves, oldest first: old ones darker and bluer, the youngest greyish."""
-    base = np.array([0.44, 0.68, 0.16]) * rng.uniform(0.75, 1.15)
+    base = np.array([0.44, 0.68, 0.16]) * rng.uniform(0.75, 1.08)
     base = base * rng.uniform((0.8, 0.94, 0.5), (1.15, 1.06, 1.6))
     old = base * np.array([0.72, 0.78, 1.15])
     young = 0.85 * base + 0.1
@@ -111,7 +111,7 @@ def _photograph(canvas: Field, rng: np.random.Generator) -> NDArray[np.uint8]:
     x = np.linspace(-1, 1, width, dtype=np.float32)
     y = np.linspace(-1, 1, height, dtype=np.float32)[:, None]
     a, b, c = rng.uniform(-0.12, 0.12, 3)
-    lit = rng.uniform(0.85, 1.25) * (1 + a * x + b * y - abs(c) * (x * x + y * y))
+    lit = rng.uniform(0.85, 1.18) * (1 + a * x + b * y - abs(c) * (x * x + y * y))
     tint = rng.uniform(0.94, 1.06, 3)
     picture = canvas * (lit[..., None] * tint).astype(np.float32)
     sigma = rng.uniform(0.35, 0.75) * max(1.0, min(height, width) / 350)
