@@ -113,6 +113,18 @@ def enlarge(x: Tensor, *, factor: int = 2, mode: str = "linear") -> Tensor:
     return resize(x, size)
 
 
+class Enlarge(nn.Module):
+    """`enlarge` by two, as a layer."""
+
+    def __init__(self, mode: str) -> None:
+        super().__init__()
+        self.mode = mode
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return maps of twice the size."""
+        return enlarge(x, mode=self.mode)
+
+
 def resize(x: Tensor, size: Sequence[int]) -> Tensor:
     """Interpolate the maps linearly to `size`, corners not aligned."""
     mode = "bilinear" if x.ndim == 4 else "trilinear"

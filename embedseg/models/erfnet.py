@@ -52,9 +52,9 @@ class ERFNet(Backbone):
             *(Factorised(128, 3, d, dropout, layers) for d in DILATIONS),
         )
         self.decoder_steps = nn.Sequential(
-            *_up(128, 64, layers),
+            *up_norm_act(128, 64, layers),
             *(Factorised(64, 3, 1, 0.0, layers) for _ in range(2)),
-            *_up(64, 16, layers),
+            *up_norm_act(64, 16, layers),
             *(Factorised(16, 3, 1, 0.0, layers) for _ in range(2)),
         )
         initialise(self)
@@ -93,10 +93,10 @@ class Factorised(nn.Module):
     def __init__(self, channels: int, kernel: int, dilation: int, dropout: float, layers: Layers):
         super().__init__()
         self.steps = nn.Sequential(
-            *_axes(channels, kernel, 1, layers),
+            *axes(channels, kernel, 1, layers),
             layers.norm(channels),
             nn.ReLU(inplace=True),
-            *_axes(channels, kernel, dilation, layers),
+            *axes(channels, kernel, dilation, layers),
             layers.norm(channels),
             layers.dropout(dropout),
         )
@@ -106,7 +106,8 @@ class Factorised(nn.Module):
         return torch.relu(x + self.steps(x))
 
 
-def _axes(channels: int, kernel: int, dilation: int, layers: Layers) -> list[nn.Module]:
+def axes(channels: int, kernel: int, dilation: int, layers: Layers) -> list[nn.Module]:
+    """Return one convolution along each axis, ReLU between them."""
     steps: list[nn.Module] = []
     for axis in range(layers.ndim):
         size = tuple(kernel if k == axis else 1 for k in range(layers.ndim))
@@ -115,6 +116,7 @@ def _axes(channels: int, kernel: int, dilation: int, layers: Layers) -> list[nn.
     return steps[:-1]
 
 
-def _up(inputs: int, outputs: int, layers: Layers) -> list[nn.Module]:
+def up_norm_act(inputs: int, outputs: int, layers: Layers) -> list[nn.Module]:
+    """Return a 3x3 transposed convolution that doubles the size, norm, ReLU."""
     up = layers.up(inputs, outputs, 3, padding=1, output_padding=1)
     return [up, layers.norm(outputs), nn.ReLU(inplace=True)]

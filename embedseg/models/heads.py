@@ -1,6 +1,7 @@
 """Last layers: from features to embeddings or class scores, and the decoder for coarse features."""
 
 import math
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
@@ -15,7 +16,12 @@ WIDTHS = {2: 16, 4: 32, 8: 64, 16: 64}  # stride -> channels of the learned deco
 
 def pointwise_head(inputs: int, channels: int, layers: Layers) -> nn.Module:
     """Return a 1x1 convolution: outputs at the features' own resolution."""
-    return _head(layers.conv(inputs, channels, 1, bias=True))
+    return kernel_head(inputs, channels, 1, layers)
+
+
+def kernel_head(inputs: int, channels: int, kernel: int, layers: Layers) -> nn.Module:
+    """Return a convolution with bias that keeps the resolution."""
+    return _head(layers.conv(inputs, channels, kernel, bias=True))
 
 
 def transposed_head(inputs: int, channels: int, stride: int, layers: Layers) -> nn.Module:
@@ -44,6 +50,27 @@ class EnlargedHead(nn.Module):
     def forward(self, features: Features) -> Tensor:
         """Return (B, channels, *S) from features at 1/factor."""
         return enlarge(self.last(first(features)), factor=self.factor)
+
+
+class SideHeads(nn.Module):
+    """One head for each of several features: deep supervision.
+
+    The output is the mean of all heads or that of the first; `sides` gives each of them.
+    """
+
+    def __init__(self, heads: Sequence[nn.Module], *, average: bool) -> None:
+        super().__init__()
+        self.heads = nn.ModuleList(heads)
+        self.average = average
+
+    def sides(self, features: Features) -> Tensor:
+        """Return (D, B, channels, *S): the output of every head."""
+        return torch.stack([h(f) for h, f in zip(self.heads, features, strict=True)])
+
+    def forward(self, features: Features) -> Tensor:
+        """Return (B, channels, *S)."""
+        sides = self.sides(features)
+        return sides.mean(0) if self.average else sides[0]
 
 
 class LearnedDecoder(nn.Module):

@@ -11,7 +11,13 @@ from torch.nn import functional
 
 from embedseg.models.backbone import Backbone, Decoder
 from embedseg.models.blocks import Layers
-from embedseg.models.heads import FINEST_STRIDE, LearnedDecoder, pointwise_head, transposed_head
+from embedseg.models.heads import (
+    FINEST_STRIDE,
+    LearnedDecoder,
+    SideHeads,
+    pointwise_head,
+    transposed_head,
+)
 from embedseg.names import unknown
 
 DECODERS = ("auto", "published", "learned")
@@ -66,6 +72,9 @@ class EmbeddingNet(nn.Module):
     `decoder`: "published" uses the network's own last layers, "learned" a shared light decoder
     (`LearnedDecoder`), "auto" what suits the backbone. `output_stride` o > 1 gives outputs at
     1/o: cheaper, for a loss and a clusterer that work there.
+
+    In training a backbone with deep supervision adds "embedding_sides" and "semantic_sides",
+    (D, B, channels, *S): the outputs of its D heads, each of which deserves the loss.
     """
 
     def __init__(
@@ -129,7 +138,13 @@ class EmbeddingNet(nn.Module):
         elif self.output_stride > 1 and not isinstance(features, Tensor):
             features = features[0]
         keep = [-(-s // self.output_stride) for s in size]
-        return {name: crop(head(features), keep) for name, head in self.heads.items()}
+        out = {}
+        for name, head in self.heads.items():
+            out[name] = crop(head(features), keep)
+            if self.training and isinstance(head, SideHeads):
+                sides = [crop(side, keep) for side in head.sides(features)]
+                out[f"{name}_sides"] = torch.stack(sides)
+        return out
 
     def _check(self, image: Tensor) -> None:
         if image.ndim != self.ndim + 2 or image.shape[1] != self.in_channels:

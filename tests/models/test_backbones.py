@@ -23,18 +23,39 @@ class Row(NamedTuple):
     classes: int = 19
 
 
+# name, builder options, parameters, GMAC, note, classes
+HEAD = "without {} of an encoder head that the form never calls"
+WIDE: dict[str, Any] = {"width": 64, "max_width": 1024}
+DEEP = {"deep_supervision": True}
 ROWS = [
-    Row("enet", {}, 357_990, 1.03, "without 2,432 of an encoder head that the form never calls"),
-    Row(
-        "erfnet", {}, 2_064_191, 6.65, "without 2,451 of an encoder head that the form never calls"
-    ),
+    Row("attention-unet", {}, 34_878_573, 132.9, classes=1),
+    Row("enet", {}, 357_990, 1.03, HEAD.format("2,432")),
+    Row("erfnet", {}, 2_064_191, 6.65, HEAD.format("2,451")),
+    Row("esnet", {}, 1_659_071, 6.01, HEAD.format("2,451")),
+    Row("r2unet", {}, 39_091_393, 305.0, classes=1),
+    Row("r2unet", {"attention": True}, 39_442_925, 307.1, classes=1),
     Row("unet", {}, 7_763_635, 24.22, "our default: no biases, norms in the decoder too"),
+    Row("unet", {"form": "shawnbit"}, 7_764_659, 24.22),
+    Row("unet", {"form": "shawnbit"} | WIDE, 31_040_851, 96.49),
+    Row("unet", {"form": "leejunhyun"} | WIDE, 34_527_041, 130.7, classes=1),
+    Row("unet", {"form": "zju"} | WIDE, 39_396_033, 109.3, classes=1),
+    Row("unet", {"form": "bilinear", "width": 64}, 13_396_499, 62.0, "no dead 1,393,600"),
+    Row("unet++", {"form": "shawnbit"} | DEEP, 9_048_620, 59.89),
+    Row("unet++", {"form": "shawnbit"} | DEEP | WIDE, 36_170_764, 238.7),
+    Row("unet++", {"form": "zju"} | DEEP | WIDE, 47_176_132, 270.3, classes=1),
+    Row("unet3+", {}, 26_971_777, 395.3, classes=1),
+    Row("unet3+", DEEP, 26_989_637, 395.4, classes=1),
     Row("unet-efficientnet-lite0", {"pretrained": False}, 3_827_539, None, "decoder of our own"),
 ]
 
 # Options that make a network small, for tests that compute; the published width where absent.
+TINY: dict[str, Any] = {"width": 4, "depth": 2}
 SMALL: dict[str, dict[str, Any]] = {
-    "unet": {"width": 4, "depth": 2},
+    "attention-unet": TINY,
+    "r2unet": TINY | {"attention": True},
+    "unet": TINY,
+    "unet++": TINY | DEEP,
+    "unet3+": TINY | DEEP,
     "unet-efficientnet-lite0": {"pretrained": False, "width": 0.2},
 }
 

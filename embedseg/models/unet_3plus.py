@@ -1,0 +1,101 @@
+"""U-Net 3+ (Huang et al., arXiv:2004.08790): every decoder level sees all scales."""
+
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+from embedseg.models.backbone import Backbone, Features
+from embedseg.models.blocks import Layers, initialise, resize
+from embedseg.models.heads import EnlargedHead, SideHeads, kernel_head
+from embedseg.models.unet import check_widths, double
+
+
+def unet_3plus(
+    *,
+    in_channels: int = 3,
+    width: int = 64,
+    depth: int = 4,
+    max_width: int = 1024,
+    deep_supervision: bool = False,
+    norm: Literal["batch", "group"] = "batch",
+    ndim: int = 2,
+) -> "UNet3Plus":
+    """Return U-Net 3+ with min(width * 2^k, max_width) channels at encoder level k.
+
+    `deep_supervision` adds a head for every decoder level and the lowest encoder level; the
+    output is the finest one's, the others serve the training (`SideHeads`). The paper's
+    classification-guided module is left out: it decides whether an image holds an object at all.
+    """
+    layers = Layers(ndim, norm)
+    widths = check_widths(width, depth, max_width)
+    return UNet3Plus(in_channels, widths, layers, deep_supervision=deep_supervision)
+
+
+class UNet3Plus(Backbone):
+    """Decoder level k: `width` maps of each of all levels, resized (3x3 convolution, norm, ReLU).
+
+    Levels above are max-pooled encoder maps, levels below enlarged decoder maps; a last
+    convolution, norm, ReLU fuses them.
+    """
+
+    stride = 1
+
+    def __init__(
+        self, in_channels: int, widths: list[int], layers: Layers, *, deep_supervision: bool
+    ) -> None:
+        super().__init__()
+        self.layers, self.ndim = layers, layers.ndim
+        self.in_channels = in_channels
+        levels = len(widths)
+        self.divisor = 1 << (levels - 1)
+        self.deep_supervision = deep_supervision
+        self.fused = widths[0] * levels
+        self.lowest, self.out_channels = widths[-1], self.fused
+        self.pool = layers.pool()
+        inputs = [in_channels, *widths[:-1]]
+        self.down = nn.ModuleList(
+            double(i, o, layers, bias=True) for i, o in zip(inputs, widths, strict=True)
+        )
+        self.branches, self.fuse = nn.ModuleList(), nn.ModuleList()
+        for level in range(levels - 1):
+            below = [self.fused] * (levels - level - 2) + [widths[-1]]
+            sources = [*widths[: level + 1], *below]
+            self.branches.append(
+                nn.ModuleList(layers.conv_norm_act(s, widths[0], bias=True) for s in sources)
+            )
+            self.fuse.append(layers.conv_norm_act(self.fused, self.fused, bias=True))
+        initialise(self)
+
+    def forward(self, x: Tensor) -> Features:
+        """Return the finest decoder level, with deep supervision followed by the coarser ones."""
+        maps: list[Tensor] = []
+        for level, block in enumerate(self.down):
+            x = block(x if level == 0 else self.pool(x))
+            maps.append(x)
+        for level in reversed(range(len(maps) - 1)):
+            size = maps[level].shape[2:]
+            parts = [
+                branch(self._fit(source, k - level, size))
+                for k, (branch, source) in enumerate(zip(self.branches[level], maps, strict=True))
+            ]
+            # the encoder map of this level is not read again, so the decoder map may replace it
+            maps = [*maps[:level], self.fuse[level](torch.cat(parts, 1)), *maps[level + 1 :]]
+        return tuple(maps) if self.deep_supervision else maps[0]
+
+    def _fit(self, source: Tensor, steps: int, size: torch.Size) -> Tensor:
+        for _ in range(-steps):
+            source = self.pool(source)
+        return resize(source, size) if steps > 0 else source
+
+    def make_head(self, channels: int) -> nn.Module:
+        """Return the 3x3 convolution, with deep supervision one for each level, enlarged."""
+        if not self.deep_supervision:
+            return kernel_head(self.fused, channels, 3, self.layers)
+        levels = len(self.fuse)
+        heads: list[nn.Module] = [kernel_head(self.fused, channels, 3, self.layers)]
+        for k in range(1, levels + 1):
+            inputs = self.fused if k < levels else self.lowest
+            last = kernel_head(inputs, channels, 3, self.layers)
+            heads.append(EnlargedHead(last, 1 << k))
+        return SideHeads(heads, average=False)
