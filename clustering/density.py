@@ -12,6 +12,8 @@ from sklearn import cluster
 
 from clustering.assign import absorb_noise, cluster_means
 from clustering.base import Array, PixelClusterer
+from clustering.nearest import require_finite
+from clustering.pixels import Pixels
 
 log = logging.getLogger(__name__)
 
@@ -48,9 +50,11 @@ class HDBSCAN(PixelClusterer):
         self.exact = exact
         self.n_threads = n_threads
 
-    def _cluster(self, points: Array) -> None:
+    def _cluster(self, pixels: Pixels) -> None:
+        points = pixels.take(np.arange(len(pixels))).T
         if self.min_cluster_size < 2:
             raise ValueError(f"min_cluster_size must be >= 2, got {self.min_cluster_size}")
+        require_finite(pixels)
         labels = np.full(len(points), -1)
         if len(points) > max(self.min_cluster_size, self.min_samples or 0):
             labels = self._full(points)
@@ -101,9 +105,11 @@ class DBSCAN(PixelClusterer):
         self.exact = exact
         self.n_threads = n_threads
 
-    def _cluster(self, points: Array) -> None:
+    def _cluster(self, pixels: Pixels) -> None:
+        points = pixels.take(np.arange(len(pixels))).T
         if not self.eps > 0:
             raise ValueError(f"eps must be > 0, got {self.eps}; try half the bandwidth")
+        require_finite(pixels)
         full = cluster.DBSCAN(
             eps=self.eps, min_samples=self.min_samples, n_jobs=self.n_threads or -1
         )

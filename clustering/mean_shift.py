@@ -5,20 +5,33 @@ A point x climbs the density by moving to the weighted mean of the points within
     x <- sum_i k(|x - x_i|) x_i / sum_i k(|x - x_i|)
 
 with k = 1 (flat) or k = exp(-2 d^2 / b^2) (Gaussian of standard deviation b/2, cut at b), until it
-stops. Where it stops is a mode; modes nearer than b to one of more points are dropped.
+stops. Where it stops is a mode; of modes nearer than b to each other the lighter ones are dropped,
+and every point belongs to the nearest mode that is left.
+
+Not every pixel climbs. (1) A spread sample of the pixels climbs its own density. (2) One pass over
+all pixels finds the nearest mode of each and the mean of those within b. (3) The pixels farther than
+b from every mode climb too, over the density of all; if they find modes, or if a mean is away from
+its mode, there is one more pass.
+
+Guarantee: `min_points` pixels that lie within b of each other and farther than 2b from all others
+are a cluster, as long as fewer than FAR pixels are far from the modes of the sample; with more far
+pixels F, a cluster needs TRUST * F / FAR pixels at least to be found for certain.
 """
 
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
-from clustering.assign import nearest_centre, squared_distances
-from clustering.base import NOISE, Array, PixelClusterer
+from clustering.assign import squared_distances
+from clustering.base import NOISE, PixelClusterer
+from clustering.modes import FAR, Hill
+from clustering.nearest import Assignment, assign, drop_small, require_finite
+from clustering.pixels import Array, Pixels, spread
 
-SEEDS = 512  # points that climb
-SAMPLE = 4096  # points whose density they climb
-ROUNDS = 100  # of climbing, at most
-STILL = 1e-4  # a move below this fraction of the bandwidth ends the climb
+AWAY = 0.1  # of the bandwidth: a mean farther than this from its mode calls for another pass
+
+
+TURNS = 8  # searches among the far pixels, at most
 
 
 class MeanShift(PixelClusterer):
@@ -30,7 +43,7 @@ class MeanShift(PixelClusterer):
     min_points: a mode with fewer points within the bandwidth is no cluster.
     cluster_all: points farther than the bandwidth from every centre take the nearest centre's
         label; False makes them NOISE. Without any cluster all points are NOISE.
-    n_threads: None takes all cores.
+    n_threads: None takes all cores. The result does not depend on it.
     """
 
     def __init__(
@@ -48,17 +61,39 @@ class MeanShift(PixelClusterer):
         self.cluster_all = cluster_all
         self.n_threads = n_threads
 
-    def _cluster(self, points: Array) -> None:
+    def _cluster(self, pixels: Pixels) -> None:
         self._check()
-        self.bandwidth_ = self.bandwidth or estimate_bandwidth(points)
-        centres = _modes(points, self.bandwidth_, self.kernel == "gaussian", self.min_points)
-        self.cluster_centers_ = centres
-        if len(centres) == 0:
-            self.labels_ = np.full(len(points), NOISE, np.int32)
+        self.bandwidth_ = self.bandwidth or estimate_bandwidth(pixels)
+        found = self._search(pixels)
+        if found is None:
+            require_finite(pixels, self.n_threads)
+            self.labels_ = np.full(len(pixels), NOISE, np.int32)
+            self.cluster_centers_ = np.empty((0, pixels.dims), np.float32)
             return
-        self.labels_, distances = nearest_centre(points, centres)
-        if not self.cluster_all:
-            self.labels_[distances > self.bandwidth_] = NOISE
+        self.cluster_centers_ = found.means
+        self.labels_ = found.nearest() if self.cluster_all else np.maximum(found.labels, NOISE)
+
+    def _search(self, pixels: Pixels) -> Assignment | None:
+        """Return the last of the passes over all pixels, or None if there is no mode."""
+        hill = Hill(self.bandwidth_, self.kernel == "gaussian", self.min_points)
+        modes, sample = hill.of_sample(pixels)
+        if len(modes) == 0:
+            modes = hill.of_far(pixels, np.arange(len(pixels)), sample, modes)
+        if len(modes) == 0:
+            return None
+        found = assign(pixels, modes, self.bandwidth_, n_threads=self.n_threads)
+        moved = ((found.means - modes) ** 2).sum(axis=1).max()
+        away = moved > (AWAY * self.bandwidth_) ** 2
+        for _ in range(TURNS):
+            far = found.far()
+            new = hill.of_far(pixels, far, sample, found.means)
+            if len(new) or away:
+                modes = np.concatenate([found.means, new])
+                found = assign(pixels, modes, self.bandwidth_, n_threads=self.n_threads)
+            away = False
+            if len(new) == 0 or len(far) <= FAR:  # then every far pixel has been looked at
+                break
+        return drop_small(pixels, found, self.min_points)
 
     def _check(self) -> None:
         if self.bandwidth is not None and not self.bandwidth > 0:
@@ -70,59 +105,9 @@ class MeanShift(PixelClusterer):
             raise ValueError(f"kernel must be 'flat' or 'gaussian', got {self.kernel!r}")
 
 
-def estimate_bandwidth(points: Array, quantile: float = 0.3, n_sample: int = 1024) -> float:
+def estimate_bandwidth(pixels: Pixels, quantile: float = 0.3, n_sample: int = 512) -> float:
     """Return the mean distance to the neighbour at `quantile`, over at most n_sample points."""
-    some = points[:: -(-len(points) // n_sample)]
+    some: Array = pixels.take(spread(len(pixels), n_sample)).T
     rank = max(int(len(some) * quantile), 1) - 1
-    squared = np.partition(squared_distances(some, some), rank, axis=1)[:, rank]
+    squared: Any = np.partition(squared_distances(some, some), rank, axis=1)[:, rank]
     return float(np.sqrt(squared).mean()) or 1.0
-
-
-def _modes(points: Array, bandwidth: float, gaussian: bool, min_points: int) -> Array:
-    centres = np.empty((0, points.shape[1]), points.dtype)
-    far = np.arange(len(points))
-    sample = points[:: -(-len(points) // SAMPLE)]
-    while len(far) >= min_points:
-        seeds = points[far[:: -(-len(far) // SEEDS)]]
-        climbed = _climb(seeds, sample, bandwidth, gaussian)
-        found = _distinct(climbed, points, centres, bandwidth, min_points)
-        if len(found) == 0 and sample is points:
-            break
-        if len(found) == 0:
-            sample = points
-            continue
-        centres = np.concatenate([centres, found])
-        far = far[nearest_centre(points[far], found)[1] > bandwidth]
-        sample = points
-    return centres
-
-
-def _climb(seeds: Array, points: Array, bandwidth: float, gaussian: bool) -> Array:
-    at = seeds.copy()
-    for _ in range(ROUNDS):
-        squared = squared_distances(at, points) / bandwidth**2
-        weight = (squared <= 1).astype(points.dtype)
-        if gaussian:
-            weight *= np.exp(-2 * squared)
-        total = weight.sum(axis=1, keepdims=True)
-        moved = np.where(total > 0, weight @ points / np.maximum(total, 1e-30), at)
-        still = np.abs(moved - at).max() <= STILL * bandwidth
-        at = np.unique(moved, axis=0)
-        if still or len(at) == 0:
-            break
-    return at
-
-
-def _distinct(at: Array, points: Array, known: Array, bandwidth: float, min_points: int) -> Array:
-    counts = np.zeros(len(at), np.int64)
-    for start in range(0, len(points), 16384):
-        part = points[start : start + 16384]
-        counts += (squared_distances(part, at) <= bandwidth**2).sum(axis=0)
-    kept: list[Array] = list(known)
-    for index in np.argsort(-counts, kind="stable"):
-        if counts[index] < min_points:
-            break
-        gaps = squared_distances(at[index, None], np.array(kept)) if kept else np.array([np.inf])
-        if gaps.min() > bandwidth**2:
-            kept.append(at[index])
-    return np.array(kept[len(known) :], points.dtype).reshape(-1, points.shape[1])

@@ -12,6 +12,8 @@ from sklearn.utils import check_random_state
 
 from clustering.assign import absorb_noise
 from clustering.base import NOISE, Array, PixelClusterer
+from clustering.nearest import require_finite
+from clustering.pixels import Pixels
 
 
 class ThresholdClustering(PixelClusterer):
@@ -53,7 +55,9 @@ class ThresholdClustering(PixelClusterer):
         self.cluster_all = cluster_all
         self.random_state = random_state
 
-    def _cluster(self, points: Array) -> None:
+    def _cluster(self, pixels: Pixels) -> None:
+        require_finite(pixels)
+        points = np.ascontiguousarray(pixels.take(np.arange(len(pixels))).T)
         if not self.bandwidth > 0:
             raise ValueError(f"bandwidth must be > 0, got {self.bandwidth}; use delta_d = 1.5")
         random = check_random_state(self.random_state)

@@ -1,0 +1,56 @@
+"""Compiled kernels: nothing at import, cached on disk, a message while it takes time.
+
+A kernel is compiled by its first call (seconds), stored beside its file or, where that folder
+cannot be written, in the user's cache folder, and read back (milliseconds) by later processes.
+Where no folder can be written it is compiled once per process.
+"""
+
+import logging
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import numba
+
+log = logging.getLogger(__name__)
+
+PATIENCE = 0.5  # seconds before a first call is said to be compiling; reading the cache takes less
+# What fast mathematics may do. NaN and infinity keep their meaning: they are how bad input is seen.
+MATHS = {"reassoc", "contract", "nsz", "arcp"}
+
+_said = threading.Event()
+
+
+def helper(function: Callable[..., Any]) -> Any:
+    """Compile a function that only kernels call, into its callers."""
+    return numba.njit(inline="always")(function)
+
+
+def kernel(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Compile a function of arrays and numbers that releases the interpreter lock."""
+    options = {"nogil": True, "fastmath": MATHS, "error_model": "numpy"}
+    try:
+        compiled = numba.njit(cache=True, **options)(function)
+    except RuntimeError:  # numba: no folder for the cache can be written
+        compiled = numba.njit(**options)(function)
+
+    def call(*arguments: Any) -> Any:
+        if compiled.signatures:
+            return compiled(*arguments)
+        timer = threading.Timer(PATIENCE, _say, [compiled])
+        timer.daemon = True
+        timer.start()
+        try:
+            return compiled(*arguments)
+        finally:
+            timer.cancel()
+
+    return call
+
+
+def _say(compiled: Any) -> None:
+    if not compiled.signatures and not _said.is_set():
+        _said.set()
+        log.warning(
+            "compiling the clustering kernels: once, a few seconds; later runs read them from disk"
+        )

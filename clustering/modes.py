@@ -1,0 +1,85 @@
+"""The modes of the pixels' density: climbing a sample of it, then the pixels far from every mode."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from clustering import climbing
+from clustering.nearest import require_finite
+from clustering.pixels import Pixels, spread
+
+Array = NDArray[np.float32]
+
+SAMPLES = (1024, 4096)  # pixels whose density is climbed first
+MESS = 0.02  # share of a sample far from its modes that calls for the larger one
+FAR = 8192  # far pixels that are looked at, at most
+TRUST = 4  # sampled pixels that a mode of a sample must have
+ROOM = 1024  # modes that one climb may find
+ROUNDS = 100  # steps of one climb, at most
+STILL = 1e-3  # a step below this fraction of the bandwidth ends a climb
+
+
+@dataclass(frozen=True)
+class Hill:
+    """How to climb: bandwidth b, kernel, and the fewest points within b of a mode."""
+
+    bandwidth: float
+    gaussian: bool
+    min_points: int
+
+    def climb(self, points: Array, weights: Array, own: int, known: Array, floor: float) -> Array:
+        """Return the modes (L, E) above the first `own` of the points (E, M), heaviest first.
+
+        Left out are modes with less than min_points, or less than TRUST points, of the own ones
+        within b, and modes nearer than b to one of `known` (C, E) or to a heavier one.
+        """
+        limit = np.float32(self.bandwidth**2)
+        still = np.float32(STILL**2) * limit
+        least = max(self.min_points, TRUST * (float(weights[0]) if weights[0] > 1 else 0))
+        start = len(known)
+        found = np.empty((start + min(ROOM, own), len(points)), np.float32)
+        found[:start] = known
+        masses = np.zeros(len(found))
+        count = climbing.climb(
+            points, weights, own, limit, self.gaussian, ROUNDS, still, floor,
+            found, start, masses,
+        )  # fmt: skip
+        order = np.argsort(-masses[start:count], kind="stable") + start
+        modes: Array = found[climbing.choose(found, masses, order, start, limit, float(least))]
+        return modes
+
+    def of_sample(self, pixels: Pixels) -> tuple[Array, Array]:
+        """Return the modes (C, E) of a spread sample of the pixels, and the sample (E, M) near them.
+
+        The sample is small at first; a larger one follows if more than MESS of it is far from all
+        modes, as it is where clusters are many or touch.
+        """
+        none = np.empty((0, pixels.dims), np.float32)
+        for size in SAMPLES:
+            sample = pixels.take(spread(len(pixels), size))
+            if not np.isfinite(sample).all():
+                require_finite(pixels)
+            taken = sample.shape[1]
+            weights = np.full(taken, len(pixels) / taken, np.float32)
+            modes = self.climb(sample, weights, taken, none, 0.0)
+            near = np.zeros(taken, np.bool_)
+            count = climbing.within(sample, modes, np.float32(self.bandwidth**2), near)
+            if count >= (1 - MESS) * taken or taken < size:
+                break
+        return modes, sample[:, near]
+
+    def of_far(self, pixels: Pixels, far: NDArray[np.int64], sample: Array, known: Array) -> Array:
+        """Return further modes above the pixels `far` (ranks), which are > b from every known one.
+
+        They climb the density of the far pixels, each for itself, and of the sample near the known
+        modes (E, M) for the rest.
+        """
+        if len(far) < self.min_points:
+            return np.empty((0, pixels.dims), np.float32)
+        some = far[spread(len(far), FAR)] if len(far) > FAR else far
+        points = np.concatenate([pixels.take(some), sample], axis=1)
+        weights = np.empty(points.shape[1], np.float32)
+        weights[: len(some)] = len(far) / len(some)
+        weights[len(some) :] = (len(pixels) - len(far)) / max(sample.shape[1], 1)
+        return self.climb(points, weights, len(some), known, self.min_points / 2)

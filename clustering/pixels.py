@@ -1,0 +1,135 @@
+"""A view of the foreground pixels of an embedding: their layout, their chunks, their threads.
+
+The kernels read an embedding where it lies. `values` is its memory as one flat float32 array; the
+coordinate e of pixel p stands at p * pixel_step + e * axis_step; a boolean mask tells which pixels
+take part. So (E, *S) with a mask and (N, E) are the same to them. The pixels are cut into chunks on
+a grid that depends on their number alone: a chunk's sums are added in order, so the result does not
+depend on the number of threads.
+"""
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from threading import Thread
+
+import numpy as np
+from numpy.typing import NDArray
+
+from clustering import kernels
+
+Array = NDArray[np.float32]
+
+CHUNK = 8192  # pixels of the smallest chunk
+CHUNKS = 128  # most chunks
+WORK = 1 << 18  # coordinates below which a second thread costs more than it saves
+
+
+@dataclass(frozen=True)
+class Pixels:
+    """The True pixels of `mask` (P,), or all P pixels if mask is empty; E coordinates each.
+
+    `starts` (G + 1,) are the first pixels of the chunks, `offsets` (G + 1,) how many True pixels
+    come before each.
+    """
+
+    values: Array
+    mask: NDArray[np.bool_]
+    dims: int
+    pixel_step: int
+    axis_step: int
+    starts: NDArray[np.int64]
+    offsets: NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return int(self.offsets[-1])
+
+    def take(self, ranks: NDArray[np.int64]) -> Array:
+        """Return the coordinates (E, M) of the True pixels of these ascending ranks (M,)."""
+        out = np.empty((self.dims, len(ranks)), np.float32)
+        kernels.take(*self.layout(), self.starts, self.offsets, ranks, out)
+        return out
+
+    def layout(self) -> tuple[Array, NDArray[np.bool_], int, int]:
+        """Return the first arguments of every kernel."""
+        return self.values, self.mask, self.pixel_step, self.axis_step
+
+    def over_chunks(self, task: Callable[[int, int], None], n_threads: int | None) -> None:
+        """Run task(first, last) on ranges of chunks that together are all, in threads."""
+        threads = n_threads or available_threads()
+        if len(self) * self.dims < WORK:
+            threads = 1
+        marks = np.linspace(0, len(self), threads + 1)[1:-1]
+        cuts = [0, *np.searchsorted(self.offsets, marks).tolist(), len(self.starts) - 1]
+        jobs = [
+            Thread(target=task, args=(a, b))
+            for a, b in zip(cuts[1:-1], cuts[2:], strict=True)
+            if a < b
+        ]
+        for job in jobs:
+            job.start()
+        task(cuts[0], cuts[1])
+        for job in jobs:
+            job.join()
+
+
+def available_threads() -> int:
+    """Return the number of cores this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def rows(points: Array) -> Pixels:
+    """Return the view of points (N, E) float32, copied only if they lie in neither order."""
+    by_axis = points.flags.f_contiguous
+    if not by_axis:
+        points = np.ascontiguousarray(points)
+    count, dims = points.shape
+    starts = _chunk_starts(count)
+    return Pixels(
+        values=_read_only((points.T if by_axis else points).reshape(-1)),
+        mask=_read_only(np.empty(0, np.bool_)),
+        dims=dims,
+        pixel_step=1 if by_axis else dims,
+        axis_step=count if by_axis else 1,
+        starts=starts,
+        offsets=starts,
+    )
+
+
+def image(embedding: Array, mask: NDArray[np.bool_]) -> Pixels:
+    """Return the view of the True pixels of mask (*S) in embedding (E, *S), both C-contiguous."""
+    flat = mask.reshape(-1)
+    starts = _chunk_starts(flat.size)
+    counts = [np.count_nonzero(flat[a:b]) for a, b in zip(starts[:-1], starts[1:], strict=True)]
+    return Pixels(
+        values=_read_only(embedding.reshape(-1)),
+        mask=_read_only(flat),
+        dims=embedding.shape[0],
+        pixel_step=1,
+        axis_step=flat.size,
+        starts=starts,
+        offsets=np.concatenate([[0], np.cumsum(counts)]).astype(np.int64),
+    )
+
+
+def spread(count: int, size: int) -> NDArray[np.int64]:
+    """Return min(count, size) ascending ranks < count, one at a fixed odd place of each stratum.
+
+    A constant stride would hit the same columns of every row; these places follow the golden ratio.
+    """
+    size = min(count, size)
+    places = (np.arange(size) * 0.6180339887498949) % 1.0
+    return ((np.arange(size) + places) * (count / max(size, 1))).astype(np.int64)
+
+
+def _chunk_starts(count: int) -> NDArray[np.int64]:
+    step = max(CHUNK, -(-count // CHUNKS))
+    return np.append(np.arange(0, count, step), count).astype(np.int64)
+
+
+def _read_only(array: NDArray) -> NDArray:
+    """Return a read-only view: memory-mapped and writable input then share compiled kernels."""
+    view = array.view()
+    view.flags.writeable = False
+    return view
