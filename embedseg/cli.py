@@ -207,7 +207,7 @@ def run_check_data(arguments: Arguments) -> int:
 
     report = check_data(arguments.data)
     print(report.to_table())
-    return 0 if report.usable else FAILED
+    return 0 if report.ok else FAILED
 
 
 def add_info(parser: argparse.ArgumentParser) -> None:

@@ -1,0 +1,62 @@
+"""The README's commands, run in order in a folder that has what they name."""
+
+import re
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from embedseg.cli import main
+from tests.scenes import discs, write_folder
+
+ROOT = Path(__file__).resolve().parents[2]
+SMALL = [
+    "--epochs=1", "--steps-per-epoch=2", "--batch=2", "--data.working_size=32", "--augment.size=32",
+    "--network.options={width: 4, depth: 2}", "--device=cpu", "--threads=1", "--amp=off",
+]  # fmt: skip
+
+
+def commands() -> list[list[str]]:
+    text = (ROOT / "README.md").read_text()
+    lines = re.findall(r"^    embedseg (.+)$", text, re.MULTILINE)
+    return [line.split("#")[0].split() for line in lines]
+
+
+def cvppp(folder: Path) -> None:
+    """A CVPPP folder of two plants and a list that names one of them."""
+    folder.mkdir()
+    palette = [v for k in range(256) for v in (k, 255 - k, k // 2)]
+    for number in (1, 2):
+        image, labels = discs(number)
+        Image.fromarray(image).convert("RGBA").save(folder / f"plant00{number}_rgb.png")
+        picture = Image.fromarray(labels.astype(np.uint8), mode="P")
+        picture.putpalette(palette)
+        picture.save(folder / f"plant00{number}_label.png")
+    (folder.parent / "val.txt").write_text("plant001\n")
+
+
+def test_every_command_of_the_readme(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    write_folder(tmp_path / "my_plants", count=5)
+    shutil.copytree("my_plants/images", "photos")
+    shutil.copytree("my_plants/labels", "truth")
+    cvppp(tmp_path / "CVPPP")
+    found = commands()
+    assert {words[0] for words in found} >= {"check-data", "train", "predict", "evaluate", "info"}
+    for words in found:
+        extra = SMALL if words[0] == "train" and "--resume" not in words else []
+        assert main([*words, *extra]) == 0, " ".join(words) + capsys.readouterr().err
+
+
+def test_the_first_block_is_the_python_api() -> None:
+    """tests/commands/test_cli.py::test_python_api runs these very lines."""
+    text = (ROOT / "README.md").read_text()
+    block = re.search(r"```python\n(.*?)```", text, re.DOTALL)
+    assert block and [line.split("(")[0] for line in block.group(1).splitlines()] == [
+        "import embedseg", "model = embedseg.load", "result = model.segment",
+        "result.labels, result.embedding; result.save",
+    ]  # fmt: skip
