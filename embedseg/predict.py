@@ -1,21 +1,38 @@
-"""From a trained model and many pictures to files: labels, overlays, one summary.csv."""
+"""From a trained model and many pictures to files: labels, overlays, one summary.csv.
+
+The next pictures are read and the last results written while the network works on the present one.
+"""
 
 import logging
 import time
-from collections.abc import Iterable, Sequence
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from embedseg.inference.result import DEFAULT_PRODUCTS, check_products, write_summary
+from embedseg.inference.result import (
+    DEFAULT_PRODUCTS,
+    Segmentation,
+    check_products,
+    write_summary,
+)
 from embedseg.io import InputError, read_image, read_labels
 from embedseg.model import Model
 
 logger = logging.getLogger(__name__)
+AHEAD = 2  # pictures that are read before their turn, and results that wait to be written
+
+Item = TypeVar("Item")
+Mask = NDArray[np.bool_]
+Picture = NDArray[np.uint8]
+Table = list[dict[str, Any]]
 
 
 @dataclass
@@ -25,6 +42,11 @@ class Outcome:
     instances: dict[str, int] = field(default_factory=dict)
     failures: dict[Path, str] = field(default_factory=dict)
     seconds: float = 0.0
+
+    def fail(self, path: Path, error: Exception) -> None:
+        """Note and report that `path` failed."""
+        self.failures[path] = str(error)
+        logger.error("%s", error)
 
 
 def predict_files(
@@ -44,24 +66,65 @@ def predict_files(
     folders are told apart by their folders' names.
     """
     check_products(products)
-    started, outcome, rows = time.monotonic(), Outcome(), []
-    names = unique_names(images)
-    for path in tqdm(images, unit="image", disable=None):
-        name = names[path]
-        try:
-            mask = None if foreground is None else read_mask(foreground, path.stem)
-            result = model.segment(read_image(path), foreground=mask, clusterer=clusterer)
-            result = result.renamed(name)
-            result.save_products(out, products)
-        except (InputError, ValueError) as error:
-            outcome.failures[path] = str(error)
-            logger.error("%s", error)
-            continue
-        rows += result.table()
-        outcome.instances[name] = len(result)
-    write_summary(out / "summary.csv", rows)
+    started, outcome, names = time.monotonic(), Outcome(), unique_names(images)
+    finishing: deque[tuple[Path, Future[Table]]] = deque()
+    tables: dict[Path, Table] = {}
+    load = partial(load_picture, foreground=foreground)
+    bar = tqdm(total=len(images), unit="image", disable=None)
+    with bar, ThreadPoolExecutor(1) as reader, ThreadPoolExecutor(1) as writer:
+        for path, loading in read_ahead(reader, load, images):
+            try:
+                image, mask = loading.result()
+                result = model.segment(image, foreground=mask, clusterer=clusterer)
+            except (InputError, ValueError) as error:
+                outcome.fail(path, error)
+            else:
+                work = writer.submit(finish, result.renamed(names[path]), out, products)
+                finishing.append((path, work))
+            tables |= collect(finishing, outcome, AHEAD)
+            bar.update()
+        tables |= collect(finishing, outcome, 0)
+    outcome.instances = {names[path]: len(tables[path]) for path in images if path in tables}
+    write_summary(out / "summary.csv", [row for path in images for row in tables.get(path, [])])
     outcome.seconds = time.monotonic() - started
     return outcome
+
+
+def load_picture(path: Path, foreground: Path | None) -> tuple[Picture, Mask | None]:
+    """Read a picture and, from the folder `foreground`, its mask."""
+    return read_image(path), read_mask(foreground, path.stem) if foreground else None
+
+
+def finish(result: Segmentation, out: Path, products: Sequence[str]) -> Table:
+    """Write `products` of a result into `out`; return its measurements."""
+    result.save_products(out, products)
+    return result.table()
+
+
+def collect(
+    finishing: "deque[tuple[Path, Future[Table]]]", outcome: Outcome, keep: int
+) -> dict[Path, Table]:
+    """Wait for the oldest of `finishing` until `keep` are left; return their tables."""
+    tables = {}
+    while len(finishing) > keep:
+        path, work = finishing.popleft()
+        try:
+            tables[path] = work.result()
+        except (InputError, ValueError) as error:
+            outcome.fail(path, error)
+    return tables
+
+
+def read_ahead(
+    pool: ThreadPoolExecutor, load: Callable[[Path], Item], paths: Sequence[Path]
+) -> Iterator[tuple[Path, "Future[Item]"]]:
+    """Yield each path with its loading, which was begun AHEAD paths before."""
+    begun: deque[tuple[Path, Future[Item]]] = deque()
+    for path in paths:
+        begun.append((path, pool.submit(load, path)))
+        if len(begun) > AHEAD:
+            yield begun.popleft()
+    yield from begun
 
 
 def unique_names(images: Iterable[Path]) -> dict[Path, str]:
