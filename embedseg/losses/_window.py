@@ -23,6 +23,14 @@ def mixed_window(labels: Tensor, width: int, ignore_index: int) -> Tensor:
     return valid & (highest > -lowest)
 
 
+def window_touches(mask: Tensor, width: int) -> Tensor:
+    """Return (B, *S) bool: the window of `width` pixels (odd) around the pixel meets the mask."""
+    found = mask.byte()
+    for axis in range(1, mask.ndim):
+        found = _running_max(found, width, axis, 0)
+    return found.bool()
+
+
 def _running_max(values: Tensor, width: int, axis: int, fill: int) -> Tensor:
     """Return the maximum of the `width` values centred on each place, by doubling the span."""
     half, length = width // 2, values.shape[axis]

@@ -40,8 +40,8 @@ def exponential_logarithmic_loss(  # noqa: PLR0913 (one signature for all losses
     """
     if reduction != "mean":
         raise ValueError(f"reduction is {reduction!r}; this sum of two means has 'mean' alone")
-    if gamma <= 0:
-        raise ValueError(f"gamma must be > 0, got {gamma}; the published value is 0.3")
+    if gamma <= 0 or smooth <= 0:
+        raise ValueError(f"gamma and smooth must be > 0, got {gamma} and {smooth}")
     regions = region_pixels(logits, target, ignore_index, weight)
     overlap, predicted, truth = region_sums(regions, per_image)
     score = (2 * overlap + smooth) / (predicted + truth + smooth)

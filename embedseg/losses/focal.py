@@ -39,14 +39,14 @@ def focal_loss(  # noqa: PLR0913 (one signature for all losses)
     """
     if gamma < 0:
         raise ValueError(f"gamma must be >= 0, got {gamma}")
-    pixels = flatten(logits, target, ignore_index)
-    values = _sigmoid_terms(pixels, gamma) if form == "sigmoid" else _terms(pixels, gamma)
     if form not in ("softmax", "sigmoid"):
         raise ValueError(f"form is {form!r}; choose from: softmax, sigmoid")
+    pixels = flatten(logits, target, ignore_index)
+    values = _terms(pixels, gamma) if form == "softmax" else _sigmoid_terms(pixels, gamma)
     if alpha is not None:
         if logits.shape[1] != 1:
             raise ValueError("alpha is for binary logits; use weight, one number per class")
-        values = values * torch.where(pixels.target == 1, alpha, 1 - alpha)
+        values = values * torch.where(pixels.target == 1, values.new_tensor(alpha), 1 - alpha)
     return reduce_pixels(values, pixel_mass(pixels, weight), reduction, per_image, target.shape)
 
 

@@ -11,10 +11,11 @@ from embedseg.losses._regions import reduce_images, region_sums
 
 Weighting = Literal["square", "simple", "uniform"]
 AbsentRule = Literal["largest", "epsilon", "zero"]
+TINY = 1e-8  # pixels of the heaviest class; makes nothing against nothing a perfect score
 EPSILON = 1e-10  # pixels; the authors of the boundary loss add it to a class's size
 
 
-def generalised_dice_loss(  # noqa: PLR0913 (one signature for all losses)
+def generalised_dice_loss(
     logits: Tensor,
     target: Tensor,
     *,
@@ -24,7 +25,6 @@ def generalised_dice_loss(  # noqa: PLR0913 (one signature for all losses)
     per_image: bool = False,
     weighting: Weighting = "square",
     absent: AbsentRule = "largest",
-    smooth: float = 1e-10,
 ) -> Tensor:
     """Return the generalised Dice loss.
 
@@ -38,33 +38,32 @@ def generalised_dice_loss(  # noqa: PLR0913 (one signature for all losses)
     absent class then outweighs all others); "zero" leaves it out.
     A binary logit counts as two classes, background and foreground, as published. `weight`
     multiplies w. The sums pool the batch; published code uses `per_image=True`. "none" gives a
-    number, or one per image. `smooth` is added to numerator / 2 and denominator, as there.
+    number, or one per image.
     """
     pixels = flatten(logits, target, ignore_index, two=True)
     overlap, predicted, truth = region_sums(pixels, per_image)
     sizes = _size_weights(truth, weighting, absent)
     sizes = sizes * class_weights(weight, sizes.shape[-1], sizes)
-    top = 2 * ((sizes * overlap).sum(-1) + smooth)
-    bottom = (sizes * (predicted + truth)).sum(-1) + smooth
-    # no pixel, no weight: the ratio would be 2 smooth / smooth
-    ratio = torch.where(sizes.sum(-1) > 0, top / bottom, 1 + 0 * top)
-    return reduce_images(1 - ratio, reduction)
+    top = 2 * (sizes * overlap).sum(-1) + TINY
+    bottom = (sizes * (predicted + truth)).sum(-1) + TINY
+    return reduce_images(1 - top / bottom, reduction)
 
 
 def _size_weights(truth: Tensor, weighting: Weighting, absent: AbsentRule) -> Tensor:
-    """Return w_l of (.., C) class sizes."""
+    """Return w_l of (.., C) class sizes, divided by the largest, which changes no ratio."""
     powers = {"square": 2, "simple": 1, "uniform": 0}
     if weighting not in powers:
         raise ValueError(f"weighting is {weighting!r}; choose from: {', '.join(powers)}")
     if absent not in ("largest", "epsilon", "zero"):
         raise ValueError(f"absent is {absent!r}; choose from: largest, epsilon, zero")
     if absent == "epsilon":
-        return (truth + EPSILON) ** -powers[weighting]
-    present = truth > 0
-    weights = torch.where(present, safe(truth) ** -powers[weighting], 0)
-    if absent == "zero":
-        return weights
-    return torch.where(present, weights, weights.amax(-1, keepdim=True))
+        weights = (truth + EPSILON) ** -powers[weighting]
+    else:
+        weights = torch.where(truth > 0, safe(truth) ** -powers[weighting], 0)
+    largest = weights.amax(-1, keepdim=True)
+    if absent == "largest":
+        weights = torch.where(truth > 0, weights, largest)
+    return weights / safe(largest)
 
 
 class GeneralisedDiceLoss(LossModule):

@@ -48,7 +48,8 @@ def hausdorff_loss(  # noqa: PLR0913 (one signature for all losses)
     pixels = region_pixels(logits, target, ignore_index, weight)
     prob = probabilities(pixels)
     labels = class_labels(target, ignore_index)
-    guess = _predicted_labels(prob.detach(), form).reshape(target.shape)
+    guess = _predicted_labels(prob.detach(), form)
+    guess = torch.where(pixels.valid, guess, -1).reshape(target.shape)
     field = torch.zeros_like(prob)
     for name, maps, image in (
         ("distance", distance, labels),

@@ -4,12 +4,14 @@ import torch
 from torch import Tensor
 
 from embedseg.losses._module import LossModule
-from embedseg.losses._pixels import ClassWeight, Reduction, flatten, promote, reduce_pixels
+from embedseg.losses._pixels import ClassWeight, Reduction, flatten, reduce_pixels
 from embedseg.losses.cross_entropy import pixel_cross_entropy, pixel_mass
 
 
-def instance_size_weights(instances: Tensor, *, limit: float | None = None) -> Tensor:
-    """Return the (B, *S) float32 weights a / |i| of the pixels of each instance i.
+def instance_size_weights(
+    instances: Tensor, *, limit: float | None = None, dtype: torch.dtype = torch.float32
+) -> Tensor:
+    """Return the (B, *S) weights a / |i| of the pixels of each instance i.
 
     a is the mean size of the instances of the batch, so that foreground pixels weigh 1 on average
     and the balance with the background, which weighs 1, stays as it is. Ids are those of one image;
@@ -22,9 +24,10 @@ def instance_size_weights(instances: Tensor, *, limit: float | None = None) -> T
     image = torch.arange(len(flat), device=flat.device)[:, None].expand_as(flat)
     keys = torch.stack([image[foreground], flat[foreground]])
     _, index, sizes = torch.unique(keys, dim=1, return_inverse=True, return_counts=True)
-    share = sizes.float().mean() if len(sizes) else sizes.new_ones((), dtype=torch.float32)
-    weights = torch.ones(flat.shape, device=flat.device)
-    weights[foreground] = (share / sizes)[index].clamp(max=limit or torch.inf)
+    weights = torch.ones(flat.shape, dtype=dtype, device=flat.device)
+    if len(sizes):
+        share = sizes.to(dtype).mean() / sizes
+        weights[foreground] = share[index].clamp(max=limit or torch.inf)
     return weights.reshape(instances.shape)
 
 
@@ -56,8 +59,8 @@ def instance_cross_entropy_loss(
             f"{tuple(target.shape)}"
         )
     pixels = flatten(logits, target, ignore_index)
-    size = promote(instance_size_weights(instances, limit=limit)).flatten(1)
-    mass = pixel_mass(pixels, weight) * size
+    size = instance_size_weights(instances, limit=limit, dtype=pixels.logits.dtype)
+    mass = pixel_mass(pixels, weight) * size.flatten(1)
     return reduce_pixels(pixel_cross_entropy(pixels), mass, reduction, per_image, target.shape)
 
 

@@ -9,7 +9,7 @@ from torch.nn import functional as F  # noqa: N812 (the usual name)
 from embedseg.losses._module import LossModule
 from embedseg.losses._pixels import ClassWeight, Reduction, flatten, promote, reduce_pixels
 from embedseg.losses._regions import probabilities
-from embedseg.losses._window import mixed_window
+from embedseg.losses._window import mixed_window, window_touches
 from embedseg.losses.cross_entropy import pixel_mass
 
 FLAT = 1e-6  # added to squared gradient lengths, as in the released code
@@ -38,8 +38,9 @@ def refine_loss(  # noqa: PLR0913 (one signature for all losses)
     g and h are the Sobel gradients of the grey image (the mean of the channels of `image`
     (B, C, H, W), scaled to [0, 1], required) and of the foreground probability, 1 - p_0 for K > 1;
     c is `share`, m `magnitude`; a length is sqrt(gx^2 + gy^2 + 1e-6). The band is that of
-    `band_target` with `width`; the mean is over all valid pixels, as in released code, which pads
-    with zeros (`padding="constant"`) and so sees an edge around the picture. Two dimensions only.
+    `band_target` with `width`, less the neighbours of ignored pixels; the mean is over all valid
+    pixels, as in released code, which pads with zeros (`padding="constant"`) and so sees an edge
+    around the picture. Two dimensions only.
     """
     if image is None or image.ndim != 4 or logits.ndim != 4:
         raise ValueError("refine needs image=(B, C, H, W) and logits of two space dimensions")
@@ -52,7 +53,8 @@ def refine_loss(  # noqa: PLR0913 (one signature for all losses)
     )
     direction = (1 - (gx * hx + gy * hy).abs() / (g * h)) * h
     values = share * direction + (1 - share) * (magnitude * g - h).clamp(min=0)
-    band = mixed_window(target, width, ignore_index)
+    blind = window_touches(target == ignore_index, 3)
+    band = mixed_window(target, width, ignore_index) & ~blind
     mass = pixel_mass(pixels, weight)
     return reduce_pixels((values * band).flatten(1), mass, reduction, per_image, target.shape)
 

@@ -44,7 +44,7 @@ def sensitivity_specificity_loss(  # noqa: PLR0913 (one signature for all losses
     axes = (2,) if per_image else (0, 2)
     missed = ((1 - prob) ** 2 * truth).sum(axes)
     false = (prob**2 * others).sum(axes)
-    size, rest = truth.sum(axes), others.sum(axes)
+    size, rest = (part.sum(axes).to(prob.dtype) for part in (truth, others))
     terms = ratio * missed / (size + smooth) + (1 - ratio) * false / (rest + smooth)
     return reduce_classes(terms, size, weight, reduction, absent)
 
