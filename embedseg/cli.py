@@ -223,6 +223,19 @@ def run_info(arguments: Arguments) -> int:
     return 0
 
 
+def add_nothing(parser: argparse.ArgumentParser) -> None:
+    """Add no argument: `losses` has none, and jsonargparse knows those of `train`."""
+
+
+def run_losses(arguments: Arguments) -> int:  # noqa: ARG001  (every command is called alike)
+    """Print every loss: name, formula, paper, when to use it."""
+    from embedseg.losses.catalogue import catalogue
+
+    for loss in catalogue():
+        print(f"{loss.name}\n    {loss.formula}\n    {loss.paper}\n    {loss.when}")
+    return 0
+
+
 def add_demo(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of `demo`."""
     parser.add_argument("--out", type=Path, default=Path("demo"), help="folder to write to")
@@ -238,10 +251,6 @@ def run_demo(arguments: Arguments) -> int:
     return 0
 
 
-def add_nothing(parser: argparse.ArgumentParser) -> None:
-    """Leave the options of `train` to jsonargparse."""
-
-
 def run_train(arguments: Arguments) -> int:  # noqa: ARG001  (`main` takes train before argparse does)
     """Never reached: `main` hands `train` over before argparse sees it."""
     return train_command([])
@@ -254,6 +263,7 @@ COMMANDS: dict[str, Command] = {
     "evaluate": (add_evaluate, run_evaluate, "score label images or a model"),
     "check-data": (add_check_data, run_check_data, "find what is wrong with a data set"),
     "info": (add_info, run_info, "describe a model or this installation"),
+    "losses": (add_nothing, run_losses, "list the losses for the foreground head"),
     "demo": (add_demo, run_demo, "train, segment and look, on generated leaves"),
 }
 

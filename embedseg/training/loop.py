@@ -61,7 +61,7 @@ def fit(job: Job, at: Progress) -> None:
     config, where, run = job.config, job.where, Path(job.config.run)
     parallel = where.wrap(job.network, job.device)
     judge = Model(build_from_spec(job.spec), job.spec, device=str(job.device), amp=config.amp)
-    metrics = run_folder.Metrics(run, keep=at.epoch)
+    metrics = run_folder.Metrics(run, epochs=config.epochs, keep=at.epoch)
     clock = _Clock(at.seconds, config.time_limit)
     bar = tqdm(total=job.steps, initial=at.step, unit="step", disable=None if where.leads else True)
     with bar:
@@ -79,7 +79,7 @@ def fit(job: Job, at: Progress) -> None:
                 save_weights(run / "weights" / "last.safetensors", job.average.state, job.spec)
                 if at.stale == 0:
                     save_weights(run / "weights" / "best.safetensors", job.average.state, job.spec)
-                metrics.add({"epoch": at.epoch, **row})
+                metrics.add({"epoch": at.epoch, **row}, finished=at.finished)
                 save_state(run, at, job.network, job.average, job.optimizer, job.scaler)
                 logger.info("%s", describe(at.epoch, config.epochs, row))
 

@@ -17,7 +17,7 @@ import yaml
 
 from embedseg.io import InputError, atomic_path
 from embedseg.training.config import TrainConfig
-from embedseg.viz import plot_metrics
+from embedseg.viz import plot_metrics, write_results_page
 
 PACKAGES = ("embedseg-torch", "torch", "numpy", "scikit-learn", "hdbscan", "numba", "opencv-python")
 
@@ -80,16 +80,21 @@ def log_to(run: Path, leads: bool) -> Iterator[None]:
 
 
 class Metrics:
-    """metrics.csv: one row per epoch, rewritten whole so that a column may come later."""
+    """metrics.csv: one row per epoch, rewritten whole so that a column may come later.
 
-    def __init__(self, run: Path, *, keep: int = 0) -> None:
+    With each row results.png is drawn and results.html written anew; the page, opened in a
+    browser, reloads itself until the last of `epochs`.
+    """
+
+    def __init__(self, run: Path, *, epochs: int, keep: int = 0) -> None:
+        self.run, self.epochs = run, epochs
         self.path, self.picture = run / "metrics.csv", run / "results.png"
         self.rows: list[dict[str, Any]] = []
         if keep and self.path.is_file():
             with self.path.open(newline="") as file:
                 self.rows = [r for r in csv.DictReader(file) if int(r["epoch"]) <= keep]
 
-    def add(self, row: Mapping[str, float]) -> None:
+    def add(self, row: Mapping[str, float], *, finished: bool) -> None:
         """Append a row and draw the curves anew."""
         self.rows.append({k: _short(v) for k, v in row.items()})
         columns = list(dict.fromkeys(key for r in self.rows for key in r))
@@ -98,6 +103,7 @@ class Metrics:
             writer.writeheader()
             writer.writerows(self.rows)
         plot_metrics(self.path, self.picture)
+        write_results_page(self.run, epochs=self.epochs, finished=finished)
 
 
 def _short(value: float) -> float | int:

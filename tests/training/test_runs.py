@@ -45,8 +45,8 @@ def finished(scenes: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_folder_is_complete(finished: Path) -> None:
     expected = {
-        "config.yaml", "env.json", "metrics.csv", "results.png", "log.txt", "state.pt",
-        "weights", "samples",
+        "config.yaml", "env.json", "metrics.csv", "results.png", "results.html", "log.txt",
+        "state.pt", "weights", "samples",
     }  # fmt: skip
     assert expected <= {p.name for p in finished.iterdir()}
     assert {p.name for p in (finished / "weights").iterdir()} == {
