@@ -4,31 +4,38 @@ B. De Brabandere, D. Neven, L. Van Gool, "Semantic Instance Segmentation with a 
 Function", arXiv:1708.02551. See `discriminative_loss` for the equations.
 """
 
-from typing import Any, Literal, NamedTuple, get_args
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
+from embedseg.losses.discriminative_options import (
+    Backend,
+    Distance,
+    Hinge,
+    Norm,
+    Normalization,
+    check_options,
+    push_margin,
+)
 from embedseg.losses.instance_sums import (
     Instances,
+    Keys,
     block_slots,
+    count_pixels,
     find_instances,
     mean_of_groups,
     neighbours,
+    number_pixels,
     pairs_within_groups,
+    pixel_slots,
     spread_by_slot,
     sum_by_group,
     sum_by_slot,
 )
-from embedseg.names import unknown
-
-Hinge = Literal["paper", "lanenet"]
-Normalization = Literal["paper", "released"]
-Norm = Literal["l1", "l2"]
-Distance = Literal["euclidean", "cosine"]
 
 _COINCIDE = 128  # rounding steps: two means nearer than this, relative to their size, coincide
-_MAX_NEIGHBOUR_DISTANCE = 100  # pixels; the search looks at every offset within it
+_MAX_TABLE = 1024  # keys; more are first replaced by the ranks of those that occur
 
 
 class DiscriminativeTerms(NamedTuple):
@@ -57,6 +64,7 @@ def discriminative_loss(  # noqa: PLR0913  (named variants of one published loss
     background_as_instance: bool = False,
     push_neighbours: float | None = None,
     size_weighting: float = 0.0,
+    backend: Backend = "auto",
 ) -> DiscriminativeTerms:
     r"""Pull the embeddings of an instance together, push the means of instances apart.
 
@@ -92,21 +100,25 @@ def discriminative_loss(  # noqa: PLR0913  (named variants of one published loss
       apart (arXiv:2004.09821); the divisor C(C-1) becomes the number of such ordered pairs.
     - `size_weighting` p: weights proportional to N_c^p in the mean over instances of pull; 0 gives
       all instances the same weight, 1 all pixels, negative p favours small instances.
+
+    `backend` "auto" takes the fused kernels ("numba") for float32 or half embeddings on the CPU
+    with distance="euclidean", and "torch" otherwise; both give the same to rounding.
     """
-    _check_options(delta_v, delta_d, gamma, hinge, normalization, norm, distance, push_neighbours)
-    margin = _push_margin(delta_d, hinge)
+    check_options(
+        (delta_v, delta_d, gamma), hinge, normalization, norm, distance, push_neighbours, backend
+    )
+    margin = push_margin(delta_d, hinge)
     _check_inputs(embedding, labels, semantic, background_as_instance)
     released = normalization == "released"
     with torch.autocast(embedding.device.type, enabled=False):
-        instances = find_instances(
-            labels, semantic, background=background_as_instance, min_size=2 if released else 1
-        )
-        x = embedding.flatten(2)
-        x = x if x.dtype == torch.float64 else x.float()
-        means, spread = _means_and_spread(x, instances, delta_v, norm, distance)
+        keys = number_pixels(labels, semantic, background_as_instance)
+        x = embedding if embedding.dtype == torch.float64 else embedding.float()
+        measure = _measure_fused if _use_fused(backend, x, distance) else _measure
+        instances, means, spread = measure(x, keys, 2 if released else 1, delta_v, norm, distance)
         near = None
         if push_neighbours is not None:
-            near = neighbours(instances, labels.shape, push_neighbours)
+            slot = pixel_slots(keys, instances).view(labels.shape)
+            near = neighbours(slot, instances.width, push_neighbours)
         pull = _pull(spread, instances, size_weighting, released)
         push = _push(means, instances, near, margin, norm, distance, released)
         reg = _reg(means, instances, norm, released)
@@ -131,10 +143,17 @@ class DiscriminativeLoss(nn.Module):
         background_as_instance: bool = False,
         push_neighbours: float | None = None,
         size_weighting: float = 0.0,
+        backend: Backend = "auto",
     ) -> None:
         super().__init__()
-        _check_options(
-            delta_v, delta_d, gamma, hinge, normalization, norm, distance, push_neighbours
+        check_options(
+            (delta_v, delta_d, gamma),
+            hinge,
+            normalization,
+            norm,
+            distance,
+            push_neighbours,
+            backend,
         )
         self.options: dict[str, Any] = {
             "delta_v": delta_v,
@@ -149,6 +168,7 @@ class DiscriminativeLoss(nn.Module):
             "background_as_instance": background_as_instance,
             "push_neighbours": push_neighbours,
             "size_weighting": size_weighting,
+            "backend": backend,
         }
 
     def forward(
@@ -162,12 +182,57 @@ class DiscriminativeLoss(nn.Module):
         return ", ".join(f"{name}={value!r}" for name, value in self.options.items())
 
 
+def _measure(
+    x: Tensor, keys: Keys, min_size: int, delta_v: float, norm: Norm, distance: Distance
+) -> tuple[Instances, Tensor, Tensor]:
+    """Find the instances, their means (C, E) and mean hinged squared distances to them (C,)."""
+    instances = find_instances(keys, count_pixels(keys), min_size)
+    return instances, *_means_and_spread(x, keys, instances, delta_v, norm, distance)
+
+
+def _measure_fused(
+    x: Tensor, keys: Keys, min_size: int, delta_v: float, norm: Norm, distance: Distance
+) -> tuple[Instances, Tensor, Tensor]:
+    """Do the same on a CPU without another tensor of the embedding's size."""
+    from embedseg.losses import discriminative_fused as fused  # numba takes its time to import
+
+    if keys.table <= _MAX_TABLE:
+        found = fused.find(x, keys.key, keys.table, keys.low)
+        instances = find_instances(keys, torch.from_numpy(found.size), min_size)
+        places = instances.image.numpy(), instances.key.numpy()
+    else:
+        instances = find_instances(keys, count_pixels(keys), min_size)
+        slot = pixel_slots(keys, instances)
+        slot = torch.where(slot < instances.width, slot, -1)
+        found = fused.find(x, slot, instances.width, 0)
+        places = instances.image.numpy(), instances.rank.numpy()
+
+    def reference(x: Tensor) -> tuple[Tensor, Tensor]:
+        return _means_and_spread(x, keys, instances, delta_v, norm, distance)
+
+    return instances, *fused.MeansAndSpread.apply(
+        x, found, places, delta_v, norm == "l1", reference
+    )
+
+
+def _use_fused(backend: Backend, x: Tensor, distance: Distance) -> bool:
+    """Whether the fused kernels can do it; raise if they are demanded and cannot."""
+    able = x.device.type == "cpu" and x.dtype == torch.float32 and distance == "euclidean"
+    if backend == "numba" and not able:
+        raise ValueError(
+            f"backend='numba' needs a float32 embedding on the CPU and distance='euclidean', got "
+            f"{x.dtype} on {x.device} and distance={distance!r}; use backend='auto'"
+        )
+    return able and backend != "torch" and x.numel() > 0 and not torch.compiler.is_compiling()
+
+
 def _means_and_spread(
-    x: Tensor, instances: Instances, delta_v: float, norm: Norm, distance: Distance
+    x: Tensor, keys: Keys, instances: Instances, delta_v: float, norm: Norm, distance: Distance
 ) -> tuple[Tensor, Tensor]:
-    """Mean embedding (C, E) of every instance and its pixels' mean hinged squared distance (C,)."""
-    slots, blocks = block_slots(instances)
+    """Means (C, E) and the mean hinged squared distances of their pixels (C,), by torch."""
+    x = x.flatten(2)
     image, rank, width = instances.image, instances.rank, instances.width
+    slots, blocks = block_slots(pixel_slots(keys, instances), width)
     size = instances.size.to(x.dtype)
     means = sum_by_slot(x, slots, blocks, width)[image, :, rank] / size[:, None]
     table = x.new_zeros(x.shape[0], x.shape[1], width + 1)
@@ -203,11 +268,11 @@ def _push(
         first, second = first[keep], second[keep]
     apart = _distance_of_means(means, instances.rank, first, second, norm, distance)
     cost = (margin - apart).clamp(min=0).square()
-    group = instances.group[first]
-    divisor = sum_by_group(torch.ones_like(cost), instances, group)
-    if released:
-        divisor = _members(means, instances) - 1
-    return mean_of_groups(sum_by_group(cost, instances, group) / divisor.clamp(min=1), instances)
+    none = torch.zeros_like(means[:, 0])  # sum over partners first: fewer terms, less rounding
+    costs = sum_by_group(none.index_add(0, first, cost), instances)
+    pairs = sum_by_group(none.index_add(0, first, torch.ones_like(cost)), instances)
+    divisor = _members(means, instances) - 1 if released else pairs
+    return mean_of_groups(costs / divisor.clamp(min=1), instances)
 
 
 def _reg(means: Tensor, instances: Instances, norm: Norm, released: bool) -> Tensor:
@@ -257,64 +322,6 @@ def _unit(vector: Tensor) -> Tensor:
     """`vector` (B, E, N) scaled to length 1 over E; 0 stays 0."""
     length = _length(vector, "l2")[:, None]
     return vector / torch.where(length > 0, length, 1)
-
-
-def _push_margin(delta_d: float, hinge: Hinge) -> float:
-    """Return the distance beyond which means are not pushed."""
-    return delta_d if hinge == "lanenet" else 2 * delta_d
-
-
-def _check_options(
-    delta_v: float,
-    delta_d: float,
-    gamma: float,
-    hinge: Hinge,
-    normalization: Normalization,
-    norm: Norm,
-    distance: Distance,
-    push_neighbours: float | None,
-) -> None:
-    """Refuse unknown names, margins that cannot be met, and options that contradict each other."""
-    for kind, value, choices in (
-        ("hinge", hinge, get_args(Hinge)),
-        ("normalization", normalization, get_args(Normalization)),
-        ("norm", norm, get_args(Norm)),
-        ("distance", distance, get_args(Distance)),
-    ):
-        if value not in choices:
-            raise unknown(kind, value, choices)
-    _check_margins(delta_v, delta_d, _push_margin(delta_d, hinge), distance)
-    _check_contradictions(gamma, normalization, norm, distance, push_neighbours)
-
-
-def _check_margins(delta_v: float, delta_d: float, margin: float, distance: Distance) -> None:
-    """Refuse margins that no embedding could meet."""
-    if delta_v < 0:
-        raise ValueError(f"delta_v must be >= 0, got {delta_v}; the paper uses 0.5")
-    if delta_d <= 0:
-        raise ValueError(f"delta_d must be > 0, got {delta_d}; the paper uses 1.5")
-    if distance == "cosine" and margin > 2:
-        raise ValueError(
-            f"distance='cosine' is at most 2 but the push margin is {margin} (delta_d={delta_d}); "
-            "lower delta_d, for instance to 0.5 with delta_v=0.1"
-        )
-
-
-def _check_contradictions(
-    gamma: float, normalization: str, norm: str, distance: str, push_neighbours: float | None
-) -> None:
-    """Refuse options of which one would be ignored."""
-    if normalization == "released" and gamma != 0:
-        raise ValueError(
-            f"normalization='released' has no regulariser but gamma is {gamma}; pass gamma=0"
-        )
-    if distance == "cosine" and norm != "l2":
-        raise ValueError(f"norm={norm!r} has no effect with distance='cosine'; leave norm='l2'")
-    if push_neighbours is not None and not 1 <= push_neighbours <= _MAX_NEIGHBOUR_DISTANCE:
-        raise ValueError(
-            f"push_neighbours must be a distance of 1 to {_MAX_NEIGHBOUR_DISTANCE} pixels, "
-            f"got {push_neighbours}; None pushes all instances"
-        )
 
 
 def _check_inputs(

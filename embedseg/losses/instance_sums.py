@@ -14,82 +14,109 @@ from torch.nn.functional import pad
 
 _BLOCK = 512  # pixels summed one after the other in float32; bounds rounding, and races on a GPU
 _BLOCK_MEMORY = 4  # partial sums take at most 1 / this of the memory of the embedding
+_SMALL_TABLE = 1 << 16  # ids up to this are counted in a table, larger ones are sorted first
 _CHUNK = 1 << 22  # pixel-offset pairs tested at once in `neighbours`
+
+
+class Keys(NamedTuple):
+    """A number for every pixel, `key` (B, N), that tells class and id; below `low`: takes no part.
+
+    The key is class * ids + id and less than `table`.
+    """
+
+    key: Tensor
+    low: int
+    table: int
+    ids: int
 
 
 class Instances(NamedTuple):
     """The C instances of a batch, ordered by image, then class, then id.
 
-    `slot` (B, N) gives for every pixel the number of its instance within its image, or `width` for
-    pixels that take no part. `image`, `rank`, `group` and `size` (C,) give for every instance its
-    image, its number within it, its group (instances of one image and one class) and its pixels.
-    `group_image` (G,) gives the image of every group.
+    `image`, `key`, `rank`, `group` and `size` (C,) give for every instance its image, its key, its
+    number within its image, its group (instances of one image and one class) and its pixels.
+    `group_image` (G,) gives the image of every group, `width` the most instances of an image, and
+    `slots` (B, table) the rank for every key, or `width` where there is no instance.
     """
 
-    slot: Tensor
-    width: int
     image: Tensor
+    key: Tensor
     rank: Tensor
     group: Tensor
     size: Tensor
     group_image: Tensor
+    width: int
+    slots: Tensor
 
 
-def find_instances(
-    labels: Tensor,
-    semantic: Tensor | None = None,
-    *,
-    background: bool = False,
-    min_size: int = 1,
-) -> Instances:
-    """Find and number the instances of `labels` (B, *S): ids >= 1, and 0 too if `background`.
+def number_pixels(labels: Tensor, semantic: Tensor | None, background: bool) -> Keys:
+    """Give keys to the pixels of `labels` (B, *S): ids >= 1, and 0 too if `background`.
 
     With `semantic` (B, *S) an instance is the set of pixels of one image with one class and one id
     (so ids may start again in each class); pixels whose class is 0 or negative take no part.
-    Instances of fewer than `min_size` pixels are left out.
     """
-    batch = labels.shape[0]
-    labels = _small_ids(labels.reshape(batch, -1).long())
-    part = labels >= (0 if background else 1)
-    key, ids, classes = labels, _top(labels) + 1, 1
-    if semantic is not None:
-        semantic = semantic.reshape(batch, -1).long()
-        part = part & (semantic > 0)
-        classes = _top(semantic) + 1
-        key = key + ids * semantic
-    keys = ids * classes  # key `keys` collects what takes no part
-    key = torch.where(part, key, keys)
-    offset = torch.arange(batch, device=key.device)[:, None] * (keys + 1)
-    counts = torch.bincount((key + offset).flatten(), minlength=batch * (keys + 1))
-    counts = counts.view(batch, keys + 1)[:, :keys]
+    labels = _small_ids(labels.flatten(1))
+    low, ids = (0 if background else 1), _top(labels) + 1
+    if semantic is None:
+        return Keys(labels, low, ids, ids)
+    semantic = semantic.flatten(1).long()
+    part = (labels >= low) & (semantic > 0)
+    key = torch.where(part, labels.long() + ids * semantic, -1)
+    return Keys(key, 0, ids * (_top(semantic) + 1), ids)
+
+
+def count_pixels(keys: Keys) -> Tensor:
+    """Count the pixels (B, table) of every key that takes part."""
+    key = _fold(keys)
+    rows = torch.arange(len(key), device=key.device)[:, None] * (keys.table + 1)
+    counts = torch.bincount((key + rows).flatten(), minlength=len(key) * (keys.table + 1))
+    return counts.view(len(key), keys.table + 1)[:, : keys.table]
+
+
+def find_instances(keys: Keys, counts: Tensor, min_size: int = 1) -> Instances:
+    """List the instances of at least `min_size` pixels from the `counts` (B, table)."""
     present = counts >= max(min_size, 1)
+    present[:, : keys.low] = False
     number = present.cumsum(1) - 1
     width = _top(number) + 1
-    slot = pad(torch.where(present, number, width), (0, 1), value=width).gather(1, key)
-    image, position = present.nonzero(as_tuple=True)
-    groups, group = torch.unique_consecutive(image * classes + position // ids, return_inverse=True)
+    image, key = present.nonzero(as_tuple=True)
+    classes = max(keys.table // max(keys.ids, 1), 1)
+    of_class = image * classes + key // max(keys.ids, 1)
+    groups, group = torch.unique_consecutive(of_class, return_inverse=True)
     return Instances(
-        slot,
-        width,
         image,
-        number[image, position],
+        key,
+        number[image, key],
         group,
-        counts[image, position],
+        counts[image, key],
         groups // classes,
+        width,
+        torch.where(present, number, width),
     )
 
 
-def block_slots(instances: Instances) -> tuple[Tensor, int]:
+def pixel_slots(keys: Keys, instances: Instances) -> Tensor:
+    """Return for every pixel (B, N) the rank of its instance, or `width` where it has none."""
+    slots = pad(instances.slots, (0, 1), value=instances.width)
+    return slots.gather(1, _fold(keys))
+
+
+def _fold(keys: Keys) -> Tensor:
+    """Keys as int64, with `table` for all pixels that take no part."""
+    return torch.where(keys.key >= keys.low, keys.key.long(), keys.table)
+
+
+def block_slots(slot: Tensor, width: int) -> tuple[Tensor, int]:
     """Slots (B, 1, N) that differ from block to block of an image's pixels, and the block count.
 
     Summing into `blocks * (width + 1)` slots and adding the blocks up afterwards keeps the rounding
     error of a float32 sum over a large instance small.
     """
-    pixels = instances.slot.shape[1]
-    blocks = max(1, min(pixels // _BLOCK, pixels // _BLOCK_MEMORY // (instances.width + 1)))
-    place = torch.arange(pixels, device=instances.slot.device)
+    pixels = slot.shape[1]
+    blocks = max(1, min(pixels // _BLOCK, pixels // _BLOCK_MEMORY // (width + 1)))
+    place = torch.arange(pixels, device=slot.device)
     block = place.mul_(blocks).div_(max(pixels, 1), rounding_mode="floor")
-    return (instances.slot + block.mul_(instances.width + 1))[:, None], blocks
+    return (slot + block.mul_(width + 1))[:, None], blocks
 
 
 def sum_by_slot(values: Tensor, slots: Tensor, blocks: int, width: int) -> Tensor:
@@ -107,10 +134,10 @@ def spread_by_slot(values: Tensor, slots: Tensor, blocks: int) -> Tensor:
     return values.gather(2, slots.expand(-1, channels, -1))
 
 
-def sum_by_group(values: Tensor, instances: Instances, group: Tensor | None = None) -> Tensor:
-    """Return the sums (G,) of `values`, by the groups of all instances or by `group` if given."""
+def sum_by_group(values: Tensor, instances: Instances) -> Tensor:
+    """Return the sums (G,) over groups of one value (C,) per instance."""
     sums = values.new_zeros(instances.group_image.numel())
-    return sums.index_add(0, instances.group if group is None else group, values)
+    return sums.index_add(0, instances.group, values)
 
 
 def mean_of_groups(groups: Tensor, instances: Instances) -> Tensor:
@@ -132,26 +159,26 @@ def pairs_within_groups(instances: Instances) -> tuple[Tensor, Tensor]:
     return first, second
 
 
-def neighbours(instances: Instances, shape: torch.Size, distance: float) -> Tensor:
+def neighbours(slot: Tensor, width: int, distance: float) -> Tensor:
     """Which instances of an image come within `distance` pixels of each other: bool (B, L, L).
 
     The distance of two instances is the smallest Euclidean distance between pixel centres, so side
     by side is 1. Only boundary pixels are looked at: the nearest pixels of two instances are such.
-    `shape` is (B, *S); the answer is symmetric.
+    `slot` is (B, *S) with `width` for no instance; the answer is symmetric.
     """
-    width, radius = instances.width, math.floor(distance)
-    grid = pad(instances.slot.view(shape), (radius, radius) * (len(shape) - 1), value=width)
+    radius = math.floor(distance)
+    grid = pad(slot, (radius, radius) * (slot.ndim - 1), value=width)
     boundary = torch.zeros_like(grid, dtype=torch.bool)
     for axis in range(1, grid.ndim):
         boundary |= (grid != grid.roll(1, axis)) | (grid != grid.roll(-1, axis))
     flat = grid.flatten()
     pixel = (boundary.flatten() & (flat < width)).nonzero()
     row = pixel // max(grid[0].numel(), 1) * (width + 1) + flat[pixel]
-    near = torch.zeros(shape[0] * (width + 1) ** 2, dtype=torch.bool, device=grid.device)
+    near = torch.zeros(len(slot) * (width + 1) ** 2, dtype=torch.bool, device=grid.device)
     shifts = torch.tensor(_half_ball(grid, distance), dtype=torch.long, device=grid.device)
     for some in shifts.split(max(1, _CHUNK // max(1, pixel.numel()))):
         near[row * (width + 1) + flat[pixel + some]] = True
-    near = near.view(shape[0], width + 1, width + 1)[:, :width, :width]
+    near = near.view(len(slot), width + 1, width + 1)[:, :width, :width]
     return near | near.transpose(1, 2)
 
 
@@ -172,7 +199,7 @@ def _top(values: Tensor) -> int:
 
 def _small_ids(labels: Tensor) -> Tensor:
     """Renumber `labels` by rank if their ids are too large to count them in a table."""
-    if labels.shape[0] * (_top(labels) + 2) <= max(4 * labels.numel(), 1 << 16):
+    if labels.shape[0] * (_top(labels) + 2) <= max(labels.numel(), _SMALL_TABLE):
         return labels
     fixed = labels.new_tensor([-1, 0])
     known = torch.cat([fixed, labels.clamp(min=-1).flatten()])

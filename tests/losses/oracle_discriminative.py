@@ -1,11 +1,11 @@
-"""A slow discriminative loss written from the paper: loops over images, instances, pixels, pairs."""
+"""A slow discriminative loss written from the paper: loops over images, instances and pixels."""
 
 from itertools import permutations, product
 
 import torch
 
 
-def oracle(
+def oracle(  # noqa: C901  (plain loops)
     embedding,
     labels,
     *,
@@ -62,7 +62,9 @@ def oracle(
     return alpha * pull + beta * push + gamma * reg, pull, push, reg
 
 
-def _one_set(x, places, delta_v, margin, normalization, norm, distance, reach, power):
+def _one_set(  # noqa: C901  (plain loops)
+    x, places, delta_v, margin, normalization, norm, distance, reach, power
+):
     """Pull, push and reg of one image (one class)."""
     means = {}
     for label, where in places.items():

@@ -2,9 +2,9 @@
 
 import pytest
 import torch
-from oracle_discriminative import oracle
 
 from embedseg.losses.discriminative import DiscriminativeLoss, discriminative_loss
+from tests.losses.oracle_discriminative import oracle
 
 GOLDEN = {  # image, background as an instance: pull, push, push hinged at delta_d, reg
     (0, False): (1.607646, 1.492623, 0.126525, 2.349260),
