@@ -2,6 +2,8 @@
 
 from collections.abc import Callable
 
+from embedseg.data.check import DataReport, check_data
+from embedseg.data.copy_paste import copy_paste
 from embedseg.data.cvppp import cvppp
 from embedseg.data.folder import folder
 from embedseg.data.leaves import leaves
@@ -21,9 +23,12 @@ __all__ = [
     "DATASETS",
     "SEMANTIC_IGNORE",
     "AugmentConfig",
+    "DataReport",
     "Dataset",
     "Sample",
     "augment",
+    "check_data",
+    "copy_paste",
     "cvppp",
     "draw_plant",
     "folder",
