@@ -15,6 +15,8 @@ RNG = np.random.default_rng(0)
 COLOURS = RNG.integers(0, 256, (20, 30, 3), dtype=np.uint8)
 GREY = COLOURS[..., 0]
 DEEP = RNG.integers(0, 4000, (20, 30), dtype=np.uint16)
+HOT = np.tile(DEEP, (9, 9))  # a microscope's picture with one hot pixel
+HOT[3, 3] = 60000
 PICTURE = Image.fromarray(COLOURS)
 
 
@@ -78,6 +80,7 @@ EXACT = {
     "16-bit tiff": (tiff(DEEP, compression="zlib"), rescaled(np.dstack([DEEP] * 3))),
     "16-bit colour tiff, lzw": (cv(DEEP3[..., ::-1], ".tif", *LZW), rescaled(DEEP3)),
     "float tiff": (tiff(DEEP.astype(np.float32) / 7), rescaled(np.dstack([DEEP] * 3))),
+    "hot pixel": (tiff(HOT), rescaled(np.dstack([HOT] * 3))),
     "signed npy": (npy(DEEP.astype(np.int32) - 9999), rescaled(np.dstack([DEEP] * 3))),
     "constant 16-bit": (tiff(np.full((4, 5), 777, np.uint16)), np.zeros((4, 5, 3))),
     "a few bright pixels": (

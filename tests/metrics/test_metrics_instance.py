@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from oracles_metrics import best_matching, leaf_scores, matched_above_half
 
 from embedseg.metrics import (
     average_precision,
@@ -18,6 +17,7 @@ from embedseg.metrics import (
     symmetric_best_dice,
 )
 from embedseg.metrics.matching import count_matches, match, pool
+from tests.oracles_metrics import best_matching, leaf_scores, matched_above_half
 
 # A truth of four instances of 4 pixels each; a prediction that gets one right, one by 3 of 5
 # pixels, one by 2 of 6, misses one and makes one up.
@@ -152,6 +152,11 @@ def test_matching_is_the_best_there_is(rows, columns, seed, threshold):
     values = similarity[r, c]
     assert (values >= threshold).all()
     assert (len(values), values.sum()) == pytest.approx(best_matching(similarity, threshold))
+
+
+def test_two_pairs_are_better_than_one_good_pair():
+    rows, columns = match(np.array([[0.9, 0.3], [0.3, 0.0]]), 0.3)
+    assert sorted(zip(rows.tolist(), columns.tolist(), strict=True)) == [(0, 1), (1, 0)]
 
 
 def test_pooled_counts_add_up():

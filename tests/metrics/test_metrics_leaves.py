@@ -2,13 +2,13 @@
 
 import numpy as np
 import pytest
-from oracles_metrics import leaf_scores, matched_above_half
 from scipy.ndimage import binary_erosion, shift
 
 from embedseg.io import read_labels
 from embedseg.metrics import best_dice, difference_in_count, foreground_dice, symmetric_best_dice
 from embedseg.metrics.instance import THRESHOLDS
 from embedseg.metrics.table import score_image
+from tests.oracles_metrics import leaf_scores, matched_above_half
 
 # Computed with the challenge's own script: BestDice(P, G), BestDice(G, P), FgBgDice, DiC.
 OFFICIAL = {

@@ -6,12 +6,12 @@ import pickle
 
 import numpy as np
 import pytest
-from oracles_metrics import coco_precision
 
 from embedseg.labels import relabel
 from embedseg.metrics import Scores, score_image, score_images
 from embedseg.metrics.matching import overlap
 from embedseg.metrics.ranking import rank, ranked_average_precision
+from tests.oracles_metrics import coco_precision
 
 ONE = np.array([[1, 1, 0, 0]])
 MANY = np.array([[1, 0, 2, 0, 3, 0, 4, 0]])
@@ -43,6 +43,12 @@ def test_mean_over_thresholds():
     assert (summary["AP50"], summary["AP75"], summary["mAP"]) == pytest.approx((1, 1, 0.6))
 
 
+def test_overlaps_of_exactly_a_threshold_reach_it():
+    truth = np.array([[1, 1, 1, 1, 1]])
+    prediction = np.array([[1, 1, 1, 0, 0]])  # 0.6 reaches 0.5, 0.55 and 0.6
+    assert score_images([("a", prediction, truth)]).summary["mAP"] == pytest.approx(0.3)
+
+
 def test_an_empty_image_adds_nothing_to_the_pooled_scores():
     nothing = np.zeros_like(ONE)
     alone = score_images([("many", HALF, MANY)]).summary
@@ -55,7 +61,9 @@ def random_images(seed, count=5):
     rng = np.random.default_rng(seed)
     for _ in range(count):
         truth = np.repeat(np.arange(12), 10) * (rng.random(120) < 0.9)
-        prediction = np.roll(truth, rng.integers(0, 4)) * (rng.random(120) < 0.9)
+        halves = np.arange(120) // 5 % 2 * 12 * (rng.random() < 0.5)  # two claim one
+        prediction = np.roll(truth + halves * (truth > 0), rng.integers(0, 6))
+        prediction = prediction * (rng.random(120) < 0.95)
         made_up = rng.random(120) < 0.05
         prediction[made_up] = rng.integers(1, 15, made_up.sum())
         ids = np.unique(prediction[prediction > 0])
@@ -128,7 +136,7 @@ def test_images_scored_elsewhere_join():
 def test_order_of_ids_and_images_does_not_matter():
     images = [(str(i), p, t) for i, (p, t, _) in enumerate(random_images(7))]
     summary = score_images(images).summary
-    changed = [(n, relabel(p * 13 % 17)[0], t) for n, p, t in reversed(images)]
+    changed = [(n, relabel(p * 13 % 29)[0], t) for n, p, t in reversed(images)]
     assert score_images(changed).summary == pytest.approx(summary)
 
 
