@@ -18,9 +18,9 @@ class Backbone(nn.Module):
     `make_head(channels)` returns the published last layers, features -> (B, channels, *S), so that
     `head(backbone(x))` is the published network and its parameters are the published ones.
 
-    `decoder` names the head that suits an embedding: "published" where the network restores full
-    resolution by learned layers, "learned" where it would interpolate between embeddings (a 1x1
-    convolution at 1/8, enlarged) or decodes in class space.
+    `default_decoder` names the head that suits an embedding: "published" where the network
+    restores full resolution by learned layers, "learned" where it would interpolate between
+    embeddings (a 1x1 convolution at 1/8, enlarged) or decodes in class space.
     """
 
     in_channels: int
@@ -28,7 +28,7 @@ class Backbone(nn.Module):
     stride: int
     divisor: int
     ndim: int = 2
-    decoder: Decoder = "published"
+    default_decoder: Decoder = "published"
 
     def forward(self, x: Tensor) -> Features:
         """Return the features of `x`."""

@@ -212,7 +212,7 @@ def choose_decoder(backbone: Backbone, wish: str, output_stride: int) -> Decoder
     else:
         possible = ["published", "learned"]
     if wish == "auto":
-        wish = backbone.decoder if backbone.decoder in possible else possible[0]
+        wish = backbone.default_decoder if backbone.default_decoder in possible else possible[0]
     if wish not in possible:
         raise ValueError(
             f"decoder={wish!r} cannot bring {own} (features at 1/{stride}) to "

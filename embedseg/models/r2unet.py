@@ -49,7 +49,8 @@ class RecurrentResidual(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Return (B, outputs, *S)."""
         x = self.project(x)
-        return x + self.steps(x)
+        x = x + self.steps(x)
+        return x
 
 
 class RecurrentConvolution(nn.Module):

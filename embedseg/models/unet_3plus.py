@@ -57,14 +57,11 @@ class UNet3Plus(Backbone):
         self.down = nn.ModuleList(
             double(i, o, layers, bias=True) for i, o in zip(inputs, widths, strict=True)
         )
-        self.branches, self.fuse = nn.ModuleList(), nn.ModuleList()
+        self.levels = nn.ModuleList()
         for level in range(levels - 1):
             below = [self.fused] * (levels - level - 2) + [widths[-1]]
             sources = [*widths[: level + 1], *below]
-            self.branches.append(
-                nn.ModuleList(layers.conv_norm_act(s, widths[0], bias=True) for s in sources)
-            )
-            self.fuse.append(layers.conv_norm_act(self.fused, self.fused, bias=True))
+            self.levels.append(Fuse(sources, widths[0], layers))
         initialise(self)
 
     def forward(self, x: Tensor) -> Features:
@@ -75,12 +72,9 @@ class UNet3Plus(Backbone):
             maps.append(x)
         for level in reversed(range(len(maps) - 1)):
             size = maps[level].shape[2:]
-            parts = [
-                branch(self._fit(source, k - level, size))
-                for k, (branch, source) in enumerate(zip(self.branches[level], maps, strict=True))
-            ]
+            sources = [self._fit(source, k - level, size) for k, source in enumerate(maps)]
             # the encoder map of this level is not read again, so the decoder map may replace it
-            maps = [*maps[:level], self.fuse[level](torch.cat(parts, 1)), *maps[level + 1 :]]
+            maps[level] = self.levels[level](sources)
         return tuple(maps) if self.deep_supervision else maps[0]
 
     def _fit(self, source: Tensor, steps: int, size: torch.Size) -> Tensor:
@@ -92,10 +86,26 @@ class UNet3Plus(Backbone):
         """Return the 3x3 convolution, with deep supervision one for each level, enlarged."""
         if not self.deep_supervision:
             return kernel_head(self.fused, channels, 3, self.layers)
-        levels = len(self.fuse)
+        levels = len(self.levels)
         heads: list[nn.Module] = [kernel_head(self.fused, channels, 3, self.layers)]
         for k in range(1, levels + 1):
             inputs = self.fused if k < levels else self.lowest
             last = kernel_head(inputs, channels, 3, self.layers)
             heads.append(EnlargedHead(last, 1 << k))
         return SideHeads(heads, average=False)
+
+
+class Fuse(nn.Module):
+    """One decoder level: a convolution of every source to `width` maps, and one of all of them."""
+
+    def __init__(self, sources: list[int], width: int, layers: Layers) -> None:
+        super().__init__()
+        total = width * len(sources)
+        self.branches = nn.ModuleList(layers.conv_norm_act(s, width, bias=True) for s in sources)
+        self.last = layers.conv_norm_act(total, total, bias=True)
+
+    def forward(self, sources: list[Tensor]) -> Tensor:
+        """Return (B, width * sources, *S) from maps of one size."""
+        parts = [branch(s) for branch, s in zip(self.branches, sources, strict=True)]
+        x: Tensor = self.last(torch.cat(parts, 1))
+        return x
