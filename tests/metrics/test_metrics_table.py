@@ -80,6 +80,13 @@ def test_ranked_precision_equals_the_oracle(seed):
     assert ranked_average_precision(ranked) == pytest.approx(np.array(wanted))
 
 
+def test_a_later_prediction_takes_its_second_choice():
+    truth = np.repeat([[1, 2]], 10, axis=1)
+    prediction = np.array([[8] * 5 + [9] * 9 + [0] * 6])  # 9: IoU 5/14 with 1, 4/15 with 2
+    ranked = rank(overlap(prediction, truth), {8: 0.9, 9: 0.8}, (0.25, 0.3))
+    assert ranked.right.tolist() == [[True, True], [True, False]]
+
+
 def test_ranked_precision_by_hand():
     # Best first: right, wrong, right, of four true: precision 1 to recall 1/4, 2/3 to 2/4.
     truth = np.array([[1, 0, 2, 0, 3, 0, 4, 0]])
