@@ -31,6 +31,8 @@ def boundary_loss(
     workers; without it they are computed here, on the CPU, with `spacing`. C is K, for binary
     logits 1 (foreground), or 2 with a `weight`. `weight` gives the weighted mean over classes; the
     authors use the foreground classes, `[0, 1, ...]`. "none" gives (B, C, *S).
+
+    An object one pixel wide has phi = 0 everywhere in it: missing it costs nothing here.
     """
     pixels = region_pixels(logits, target, ignore_index, weight)
     prob = probabilities(pixels)

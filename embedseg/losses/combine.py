@@ -56,12 +56,14 @@ def check_spec(spec: Mapping[str, float], options: Options) -> None:
     for name, factor in spec.items():
         if name not in _losses():
             raise unknown("loss", name, _losses())
-        if isinstance(factor, bool) or not isinstance(factor, int | float):
+        if isinstance(factor, bool) or not isinstance(factor, int | float) or factor != factor:
             raise ValueError(f"the factor of loss {name!r} must be a number, got {factor!r}")
     for name, own in options.items():
         if name not in spec:
             raise unknown("loss with options", name, spec)
         check_keywords(f"loss {name!r}", _losses()[name], own)
+        if "reduction" in own:
+            raise ValueError(f"leave out 'reduction' of loss {name!r}: a sum is made of means")
 
 
 def _losses() -> Mapping[str, Any]:

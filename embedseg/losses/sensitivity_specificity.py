@@ -29,11 +29,12 @@ def sensitivity_specificity_loss(  # noqa: PLR0913 (one signature for all losses
 
     Formula: mean_l t sum (r-p)^2 r / (sum r + s) + (1-t) sum (r-p)^2 (1-r) / (sum (1-r) + s)
     Paper: Brosch et al. 2015, MICCAI
-    When: tiny foregrounds; t sets the price of misses against false alarms.
+    When: tiny foregrounds; set t to their share of the pixels, or higher to find more.
 
-    `ratio` t in [0, 1] weighs the class's own pixels; the published 0.05 already favours a rare
-    class, whose sum is divided by few pixels. NiftyNet sums over the classes (`reduction="sum"`).
-    The first part of an absent class is 0. Classes, pooling, weights as in `dice_loss`.
+    `ratio` t in [0, 1] weighs the class's own pixels: a miss and a false alarm cost the same when
+    the class covers the share t, and below that a miss costs more. NiftyNet sums over the classes
+    (`reduction="sum"`). The first part of an absent class is 0. Classes, pooling, weights as in
+    `dice_loss`.
     """
     if not 0 <= ratio <= 1:
         raise ValueError(f"ratio must lie in [0, 1], got {ratio}; the published value is 0.05")
