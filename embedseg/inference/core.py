@@ -33,6 +33,11 @@ def core_pixels(
         steep[both] = np.einsum("en,en->n", step, step) >= max_step**2
         core[near] &= ~steep
         core[far] &= ~steep
+    return with_lost_pieces(core, mask)
+
+
+def with_lost_pieces(core: NDArray[np.bool_], mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Add to `core` every connected piece of `mask` that has no pixel in it."""
     pieces, count = ndimage.label(mask, np.ones((3,) * mask.ndim))
     founded = np.zeros(count + 1, bool)
     founded[pieces[core]] = True

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from clustering.assign import absorb_noise, merge_centres
 from clustering.base import NOISE
 from embedseg._cv2 import cv2
-from embedseg.inference.core import core_pixels
+from embedseg.inference.core import core_pixels, with_lost_pieces
 from embedseg.inference.result import Segmentation
 from embedseg.inference.spec import ModelSpec
 from embedseg.inference.upsample import upsample_labels
@@ -64,6 +64,7 @@ def segment(
         probabilities(outputs["semantic"]),
         size,
         spec,
+        seed=outputs.get("seed"),
         image=image,
         foreground=None if foreground is None else np.asarray(foreground) != 0,
         clusterer=clusterer,
@@ -120,12 +121,15 @@ def instances(
     size: tuple[int, int],
     spec: ModelSpec,
     *,
+    seed: torch.Tensor | None = None,
     image: Picture | None = None,
     foreground: Mask | None = None,
     clusterer: Any = None,
     name: str = "image",
 ) -> Segmentation:
     """Return the instances of an embedding (E, h, w) with class probabilities (K', h, w).
+
+    `seed` (1, h, w): logits of the seed head, where there is one.
 
     This is `segment` without the network: tuning calls it many times on cached outputs.
     """
@@ -138,7 +142,8 @@ def instances(
         fine = foreground
         inside = resize_map(foreground.astype(np.float32), tuple(coarse)) >= 0.5
     classes = np.where(inside, 1 + semantic[1:].argmax(0), 0)
-    labels, closeness = _cluster_classes(embedding, classes, spec, clusterer)
+    trusted = None if seed is None else torch.sigmoid(seed[0]).cpu().numpy() > spec.seed_threshold
+    labels, closeness = _cluster_classes(embedding, classes, trusted, spec, clusterer)
     labels = _clean(labels, spec)
     labels, _ = relabel(upsample_labels(labels, fine))
     labels = fill_holes(labels) if foreground is None else labels
@@ -165,7 +170,11 @@ def resize_map(values: NDArray[np.float32], size: tuple[int, ...]) -> NDArray[np
 
 
 def _cluster_classes(
-    embedding: torch.Tensor, classes: NDArray[np.int64], spec: ModelSpec, clusterer: Any
+    embedding: torch.Tensor,
+    classes: NDArray[np.int64],
+    trusted: Mask | None,
+    spec: ModelSpec,
+    clusterer: Any,
 ) -> tuple[Labels, NDArray[np.float32]]:
     """Cluster each class by itself; return labels and closeness.
 
@@ -179,7 +188,10 @@ def _cluster_classes(
         if not mask.any():
             continue
         vectors = embedding.cpu().numpy()
-        core = core_pixels(vectors, mask, spec.core_step * spec.delta_v)
+        if trusted is None:
+            core = core_pixels(vectors, mask, spec.core_step * spec.delta_v)
+        else:
+            core = with_lost_pieces(mask & trusted, mask)
         estimator = spec.build_clusterer() if clusterer is None else clusterer
         found = np.full(classes.shape, NOISE, np.int32)
         found[core] = np.asarray(estimator.fit_image(embedding, core).labels_)

@@ -20,8 +20,9 @@ class ModelSpec:
     `backbone` .. `output_stride` rebuild the network; `working_size` is the longer side, in pixels,
     at which it sees a whole image (0: as it is); `mean`, `std` normalise; `delta_v`, `delta_d` are
     the margins of its loss. The rest is how its output becomes instances: probability threshold of
-    the foreground; clusterer with its options; `core_step` (a pixel may found a cluster if its
-    embedding differs from its neighbours' by less than this many delta_v; 0: all may); `merge`
+    the foreground; clusterer with its options; `seed_threshold`, the closeness above which a pixel
+    may found a cluster where there is a seed head, else `core_step` (its embedding differs from
+    its neighbours' by less than this many delta_v; 0: all may); `merge`
     (clusters whose centres are nearer than this become one; 0: none); `components`, what becomes
     of an instance in several pieces ("all" are kept, "largest" only, or "split" into instances);
     the smallest instance in pixels of the working size.
@@ -35,6 +36,7 @@ class ModelSpec:
     coordinates: bool = True
     decoder: str = "auto"
     output_stride: int = 1
+    seed_head: bool = False
     working_size: int = 0
     mean: tuple[float, ...] = MEAN
     std: tuple[float, ...] = STD
@@ -45,6 +47,7 @@ class ModelSpec:
     foreground_threshold: float = 0.5
     clusterer: str = "mean_shift"
     clusterer_options: Mapping[str, Any] = field(default_factory=dict)
+    seed_threshold: float = 0.5
     core_step: float = 0.8
     merge: float = 0.0
     components: str = "all"
@@ -80,8 +83,8 @@ class ModelSpec:
 
     def with_tuning(self, tuning: Mapping[str, Any]) -> Self:
         """Return this with the post-processing that tuning chose."""
-        known = ("foreground_threshold", "clusterer", "clusterer_options", "core_step")
-        known += ("merge", "components", "min_size")
+        known = ("foreground_threshold", "clusterer", "clusterer_options", "seed_threshold")
+        known += ("core_step", "merge", "components", "min_size")
         for key in tuning:
             if key not in known:
                 raise unknown("tuned value", key, known)

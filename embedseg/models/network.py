@@ -33,6 +33,7 @@ def build_network(
     coordinates: bool = True,
     decoder: Literal["auto", "published", "learned"] = "auto",
     output_stride: int = 1,
+    seed_head: bool = False,
     options: Mapping[str, Any] | None = None,
 ) -> "EmbeddingNet":
     """Return the network of that `name` in `MODELS`, its builder called with `options`.
@@ -58,6 +59,7 @@ def build_network(
         coordinates=coordinates,
         decoder=decoder,
         output_stride=output_stride,
+        seed_head=seed_head,
     )
 
 
@@ -71,7 +73,8 @@ class EmbeddingNet(nn.Module):
 
     `decoder`: "published" uses the network's own last layers, "learned" a shared light decoder
     (`LearnedDecoder`), "auto" what suits the backbone. `output_stride` o > 1 gives outputs at
-    1/o: cheaper, for a loss and a clusterer that work there.
+    1/o: cheaper, for a loss and a clusterer that work there. `seed_head` adds "seed" (B, 1, *T),
+    the logit of how close a pixel's embedding is to its instance's mean (`losses/seed.py`).
 
     In training a backbone with deep supervision adds "embedding_sides" and "semantic_sides",
     (D, B, channels, *S): the outputs of its D heads, each of which deserves the loss.
@@ -86,6 +89,7 @@ class EmbeddingNet(nn.Module):
         coordinates: bool = True,
         decoder: Literal["auto", "published", "learned"] = "auto",
         output_stride: int = 1,
+        seed_head: bool = False,
     ) -> None:
         super().__init__()
         for key, value in (("embedding_dim", embedding_dim), ("classes", classes)):
@@ -116,6 +120,8 @@ class EmbeddingNet(nn.Module):
                 "semantic": self._make_head(classes, layers),
             }
         )
+        if seed_head:
+            self.heads["seed"] = self._make_head(1, layers)
         self._maps: dict[tuple[Any, ...], Tensor] = {}
 
     def _make_head(self, channels: int, layers: Layers) -> nn.Module:

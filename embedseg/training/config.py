@@ -51,6 +51,7 @@ class NetworkConfig:
         coordinates: append x, y and radius to the image.
         decoder: "published" last layers of the backbone, the shared "learned" decoder, or "auto".
         output_stride: stride of the outputs against the working size.
+        seed_head: predict where the embedding can be trusted, and found clusters only there.
         init: weights to start from: a run folder or a .safetensors file; empty: random.
     """
 
@@ -61,6 +62,7 @@ class NetworkConfig:
     coordinates: bool = True
     decoder: Literal["auto", "published", "learned"] = "auto"
     output_stride: int = 1
+    seed_head: bool = True
     init: str = ""
 
 
@@ -75,6 +77,7 @@ class LossConfig:
         beta: weight of the push term.
         gamma: weight of the regularisation term.
         embedding: weight of the whole discriminative loss.
+        seed: weight of the seed head's loss.
         foreground: weighted sum for the semantic head, by names of `embedseg losses`.
         options: named deviations from the paper, as keyword arguments of `discriminative_loss`.
     """
@@ -85,6 +88,7 @@ class LossConfig:
     beta: float = 1.0
     gamma: float = 0.001
     embedding: float = 1.0
+    seed: float = 1.0
     foreground: Mapping[str, float] = field(
         default_factory=lambda: {"cross_entropy": 1.0, "dice": 1.0}
     )
@@ -132,7 +136,8 @@ class TrainConfig:
         threads: CPU threads; 0: as the machine offers.
         bandwidth: of mean-shift in validation; 0: midway between the margins.
         foreground_threshold: probability above which a pixel is foreground.
-        core_step: a pixel may found a cluster if its embedding differs from its neighbours' by less
+        seed_threshold: closeness above which a pixel may found a cluster, with a seed head.
+        core_step: without a seed head, a pixel may found a cluster if its embedding differs from its neighbours' by less
             than this many delta_v; 0: every foreground pixel may.
         min_size: smallest instance, in pixels of the working size.
     """
@@ -151,6 +156,7 @@ class TrainConfig:
     threads: int = 0
     bandwidth: float = 0.0
     foreground_threshold: float = 0.5
+    seed_threshold: float = 0.5
     core_step: float = 0.8
     min_size: int = 16
     data: DataConfig = field(default_factory=DataConfig)

@@ -101,6 +101,8 @@ def spec_of(config: TrainConfig) -> ModelSpec:
         delta_d=config.loss.delta_d,
         foreground_threshold=config.foreground_threshold,
         clusterer_options={"bandwidth": config.bandwidth} if config.bandwidth else {},
+        seed_head=network.seed_head,
+        seed_threshold=config.seed_threshold,
         core_step=config.core_step,
         min_size=config.min_size,
     )

@@ -8,10 +8,11 @@ from torch import Tensor, nn
 from embedseg.losses import combined_loss
 from embedseg.losses.combine import check_spec
 from embedseg.losses.discriminative import DiscriminativeLoss
+from embedseg.losses.seed import seed_loss
 
 
 class Objective(nn.Module):
-    """embedding * discriminative loss + sum_i foreground[i] * loss_i(semantic).
+    """embedding * (discriminative + seed * seed loss) + sum_i foreground[i] * loss_i(semantic).
 
     `forward(outputs, labels, semantic)` takes the network's outputs, labels (B, H, W) and classes
     (B, H, W) at the input's size, and returns the total with each term, detached, by name. Labels
@@ -29,12 +30,14 @@ class Objective(nn.Module):
         beta: float,
         gamma: float,
         embedding: float,
+        seed: float,
         foreground: Mapping[str, float],
         options: Mapping[str, bool | float | str],
     ) -> None:
         super().__init__()
         check_spec(foreground, {})
-        self.embedding, self.foreground = embedding, dict(foreground)
+        self.embedding, self.seed, self.foreground = embedding, seed, dict(foreground)
+        self.delta_v = delta_v
         self.discriminative = DiscriminativeLoss(
             delta_v=delta_v, delta_d=delta_d, alpha=alpha, beta=beta, gamma=gamma, **options
         )
@@ -58,6 +61,9 @@ class Objective(nn.Module):
         weight = self.embedding * share((labels > 0).flatten(1).any(1).sum().float())
         head, parts = combined_loss(logits, semantic, self.foreground, per_image=True)
         total = weight * terms.total + head
+        if "seed" in outputs:
+            parts["seed"] = seed_loss(outputs["seed"], embedding, labels, delta_v=self.delta_v)
+            total = total + weight * self.seed * parts["seed"]
         named = {"loss": total, "pull": terms.pull, "push": terms.push, "reg": terms.reg, **parts}
         return total, {name: value.detach() for name, value in named.items()}
 
