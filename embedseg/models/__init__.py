@@ -5,26 +5,50 @@ from typing import Any
 
 from embedseg.models.attention_unet import attention_unet
 from embedseg.models.backbone import Backbone
+from embedseg.models.cgnet import cgnet
+from embedseg.models.contextnet import contextnet
+from embedseg.models.dabnet import dabnet
+from embedseg.models.edanet import edanet
 from embedseg.models.efficientnet_lite0 import unet_efficientnet_lite0
 from embedseg.models.enet import enet
 from embedseg.models.erfnet import erfnet
 from embedseg.models.esnet import esnet
+from embedseg.models.espnet import espnet
+from embedseg.models.fast_scnn import fast_scnn
+from embedseg.models.fpenet import fpenet
+from embedseg.models.fssnet import fssnet
+from embedseg.models.lednet import lednet
+from embedseg.models.linknet import linknet
 from embedseg.models.network import EmbeddingNet, build_network
 from embedseg.models.r2unet import r2unet
+from embedseg.models.segnet import segnet
+from embedseg.models.sqnet import sqnet
 from embedseg.models.unet import unet
 from embedseg.models.unet_3plus import unet_3plus
 from embedseg.models.unet_plusplus import unet_plusplus
 
 MODELS: dict[str, Callable[..., Any]] = {
     "attention-unet": attention_unet,
+    "cgnet": cgnet,
+    "contextnet": contextnet,
+    "dabnet": dabnet,
+    "edanet": edanet,
     "enet": enet,
     "erfnet": erfnet,
     "esnet": esnet,
+    "espnet": espnet,
+    "fast-scnn": fast_scnn,
+    "fpenet": fpenet,
+    "fssnet": fssnet,
+    "lednet": lednet,
+    "linknet": linknet,
     "r2unet": r2unet,
+    "segnet": segnet,
+    "sqnet": sqnet,
     "unet": unet,
     "unet++": unet_plusplus,
-    "unet3+": unet_3plus,
     "unet-efficientnet-lite0": unet_efficientnet_lite0,
+    "unet3+": unet_3plus,
 }
 
 __all__ = ["MODELS", "Backbone", "EmbeddingNet", "build_network"]

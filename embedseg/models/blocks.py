@@ -11,7 +11,7 @@ from torch.nn import functional
 from embedseg.names import unknown
 
 MAX_GROUPS = 8  # groups of a group norm: the largest divisor of the channels up to this
-NORMS = ("batch", "group")
+NORMS = ("batch", "group", "none")
 
 
 @dataclass(frozen=True)
@@ -69,6 +69,8 @@ class Layers:
 
     def norm(self, channels: int) -> nn.Module:
         """Return the normalisation of `channels` maps."""
+        if self.kind == "none":
+            return nn.Identity()
         if self.kind == "group":
             return nn.GroupNorm(groups_for(channels), channels, eps=self.eps)
         layer = nn.BatchNorm2d if self.ndim == 2 else nn.BatchNorm3d
@@ -98,6 +100,16 @@ class Layers:
             inputs, outputs, kernel, stride=stride, dilation=dilation, groups=groups, bias=bias
         )
         return nn.Sequential(conv, self.norm(outputs), nn.ReLU(inplace=True))
+
+    def norm_prelu(self, channels: int) -> nn.Sequential:
+        """Return norm and PReLU with a slope for every channel."""
+        return nn.Sequential(self.norm(channels), nn.PReLU(channels))
+
+    def conv_norm_prelu(
+        self, inputs: int, outputs: int, kernel: int | Sequence[int] = 3, **sizes: int
+    ) -> nn.Sequential:
+        """Return convolution (`sizes`: its stride, dilation, groups), norm, PReLU."""
+        return nn.Sequential(self.conv(inputs, outputs, kernel, **sizes), *self.norm_prelu(outputs))
 
 
 def groups_for(channels: int) -> int:
@@ -129,6 +141,13 @@ def resize(x: Tensor, size: Sequence[int]) -> Tensor:
     """Interpolate the maps linearly to `size`, corners not aligned."""
     mode = "bilinear" if x.ndim == 4 else "trilinear"
     return functional.interpolate(x, size=list(size), mode=mode, align_corners=False)
+
+
+def shrink(x: Tensor, times: int) -> Tensor:
+    """Halve the maps again and again by 3x3 mean pooling: the image at 1/2^times."""
+    for _ in range(times):
+        x = functional.avg_pool2d(x, 3, 2, 1)
+    return x
 
 
 def space_to_depth(x: Tensor, factor: int) -> Tensor:

@@ -51,7 +51,7 @@ class ERFNet(Backbone):
             Down(64, 128, layers),
             *(Factorised(128, 3, d, dropout, layers) for d in DILATIONS),
         )
-        self.decoder_steps = nn.Sequential(
+        self.decoder = nn.Sequential(
             *up_norm_act(128, 64, layers),
             *(Factorised(64, 3, 1, 0.0, layers) for _ in range(2)),
             *up_norm_act(64, 16, layers),
@@ -61,7 +61,7 @@ class ERFNet(Backbone):
 
     def forward(self, x: Tensor) -> Tensor:
         """Return (B, 16, *S / 2)."""
-        x = self.decoder_steps(self.encoder(x))
+        x = self.decoder(self.encoder(x))
         return x
 
     def make_head(self, channels: int) -> nn.Module:
@@ -70,17 +70,23 @@ class ERFNet(Backbone):
 
 
 class Down(nn.Module):
-    """Halves the size: a strided 3x3 convolution beside the max-pooled input, norm, ReLU."""
+    """Halves the size: a strided 3x3 convolution beside the max-pooled input, norm, ReLU.
+
+    Without the pooled input where that alone would fill the outputs.
+    """
 
     def __init__(self, inputs: int, outputs: int, layers: Layers) -> None:
         super().__init__()
-        self.conv = layers.conv(inputs, outputs - inputs, stride=2, bias=True)
+        self.pools = inputs < outputs
+        maps = outputs - inputs if self.pools else outputs
+        self.conv = layers.conv(inputs, maps, stride=2, bias=True)
         self.pool = layers.pool()
         self.norm = layers.norm(outputs)
 
     def forward(self, x: Tensor) -> Tensor:
         """Return maps of half the size."""
-        return torch.relu(self.norm(torch.cat([self.conv(x), self.pool(x)], 1)))
+        y = self.conv(x)
+        return torch.relu(self.norm(torch.cat([y, self.pool(x)], 1) if self.pools else y))
 
 
 class Factorised(nn.Module):

@@ -52,6 +52,14 @@ class EnlargedHead(nn.Module):
         return enlarge(self.last(first(features)), factor=self.factor)
 
 
+def enlarged_head(
+    inputs: int, channels: int, factor: int, layers: Layers, *, bias: bool, dropout: float = 0.0
+) -> EnlargedHead:
+    """Return dropout of whole maps, a 1x1 convolution, and interpolation."""
+    last = _head(layers.conv(inputs, channels, 1, bias=bias))
+    return EnlargedHead(nn.Sequential(layers.dropout(dropout), last) if dropout else last, factor)
+
+
 class SideHeads(nn.Module):
     """One head for each of several features: deep supervision.
 

@@ -24,7 +24,7 @@ DECODERS = ("auto", "published", "learned")
 CACHED_SIZES = 8  # coordinate maps kept; an epoch of random crops has one size
 
 
-def build_network(
+def build_network(  # noqa: PLR0913  (what a checkpoint stores of its network, flat)
     name: str,
     *,
     in_channels: int = 3,
