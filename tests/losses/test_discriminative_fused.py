@@ -11,6 +11,7 @@ import torch
 from embedseg.losses import discriminative_numba as kernels
 from embedseg.losses.discriminative import discriminative_loss
 from embedseg.losses.discriminative_fused import _Buffers
+from scripts import benchmark_loss
 
 VARIANTS = {
     "paper": {},
@@ -281,3 +282,12 @@ def test_compiling_is_announced(caplog, tmp_path, monkeypatch):
     with caplog.at_level(logging.WARNING):
         fused._announce(fresh)
     assert "compiling loss kernel" in caplog.text
+
+
+def test_all_codes_of_the_benchmark_agree():
+    rows, floor = benchmark_loss.benchmark(benchmark_loss.CASES["quick"], 1, "cpu")
+    assert len(rows) == 5
+    for row in rows:
+        assert row.value_error < 1e-5, row.name
+        assert row.gradient_error < 1e-5, row.name
+    assert "ours, fused" in benchmark_loss.table(rows, floor)
