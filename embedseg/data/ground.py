@@ -16,7 +16,7 @@ TRAYS = (  # RGB of pots' trays: terracotta (the commonest), black, grey, pale, 
     (0.45, 0.30, 0.20),
 )
 TRAY_CHANCE = (0.5, 0.15, 0.12, 0.08, 0.07, 0.08)
-MOSS = np.array([0.55, 0.60, 0.12])
+MOSS = np.array([[0.60, 0.62, 0.12], [0.34, 0.50, 0.09]])  # dry and yellow, wet and green
 GRAIN = np.array([0.72, 0.60, 0.42])
 CRUMB = np.array([0.20, 0.14, 0.10])
 
@@ -88,9 +88,10 @@ def soil(size: tuple[int, int], rng: np.random.Generator) -> Field:
     if rng.random() < 0.7:
         patches = smooth_noise(size, 45.0 * unit, rng) + rng.uniform(-1.5, 1.5)
         tufts = smooth_noise(size, 1.3 * unit, rng)
-        moss = np.clip(0.5 * patches, 0, 1) * np.clip(0.45 + 0.6 * tufts, 0, 1)
-        shade = MOSS * rng.uniform(0.6, 1.15) * rng.uniform(0.85, 1.15, 3)
-        _over(picture, shade * (0.8 + 0.3 * rough)[..., None], moss)
+        moss = np.clip(0.5 * patches, 0, 1) * np.clip(0.5 + 0.7 * tufts, 0, 1)
+        shade = (MOSS[0] + rng.uniform() * (MOSS[1] - MOSS[0])) * rng.uniform(0.6, 1.1)
+        shade = shade * rng.uniform(0.9, 1.1, 3)
+        _over(picture, shade * (0.85 + rng.uniform(0.2, 0.45) * rough)[..., None], moss)
     return picture
 
 
