@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from embedseg.device import Amp
     from embedseg.model import Model
 
 __version__ = "0.1.0"
 
 
-def load(path: "str | Path", *, device: str = "auto", amp: str = "auto") -> "Model":
+def load(path: "str | Path", *, device: str = "auto", amp: "Amp" = "auto") -> "Model":
     """Load a trained model: a run folder of `embedseg train` or a .safetensors file.
 
     `device`: "auto", "cpu", "cuda:0", "mps"; `amp`: "auto", "off", "bf16", "fp16". Raises

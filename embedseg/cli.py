@@ -27,6 +27,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     logging.basicConfig(format="%(message)s", level=logging.WARNING, stream=sys.stderr)
     logging.getLogger("embedseg").setLevel(logging.INFO)
     logging.getLogger("clustering").setLevel(logging.INFO)
+    logging.getLogger("tifffile").setLevel(logging.CRITICAL)  # its errors come as ours
     try:
         if argv[:1] == ["train"]:
             return train_command(argv[1:])
@@ -168,6 +169,7 @@ def add_evaluate(parser: argparse.ArgumentParser) -> None:
 def run_evaluate(arguments: Arguments) -> int:
     """Print the scores of label files against truth, or of a model on a data set."""
     from embedseg.evaluate import evaluate_folders, evaluate_model
+    from embedseg.io import atomic_path
 
     if (arguments.truth is None) == (arguments.data is None):
         raise ValueError("evaluate takes either PREDICTIONS TRUTH or RUN --data KIND:WHERE")
@@ -184,10 +186,10 @@ def run_evaluate(arguments: Arguments) -> int:
             true_foreground=arguments.true_foreground,
         )
     print(scores.to_table())
-    if arguments.csv:
-        scores.to_csv(arguments.csv)
-    if arguments.json:
-        scores.to_json(arguments.json)
+    for path, write in ((arguments.csv, scores.to_csv), (arguments.json, scores.to_json)):
+        if path is not None:
+            with atomic_path(path) as temporary:
+                write(temporary)
     for reason in failures.values():
         print(f"embedseg: {reason}", file=sys.stderr)
     return PARTLY_FAILED if failures else 0

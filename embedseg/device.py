@@ -3,9 +3,13 @@
 import math
 import os
 import time
+from typing import Literal, TypeVar
 
 import torch
 from torch import nn
+
+Network = TypeVar("Network", bound=nn.Module)
+Amp = Literal["auto", "off", "bf16", "fp16"]
 
 PROBE_GAIN = 1.2  # bfloat16 must be this much faster than float32 to be chosen on a CPU
 PROBE_ROUNDS = 8
@@ -36,7 +40,7 @@ def choose_device(name: str = "auto") -> tuple[torch.device, str]:
     return device, "as asked for"
 
 
-def choose_amp(name: str, device: torch.device) -> str:
+def choose_amp(name: Amp, device: torch.device) -> Amp:
     """Resolve "auto" to "bf16", "fp16" or "off" for this device.
 
     CUDA: bf16 where it is native, else fp16. CPU: bf16 if a short measurement of a convolution,
@@ -58,6 +62,12 @@ def autocast(device: torch.device, amp: str) -> torch.autocast:
     return torch.autocast(device.type, dtype=dtype, enabled=amp != "off")
 
 
+def channels_last(network: Network) -> Network:
+    """Bring the weights of `network` into the order that convolutions like best, in place."""
+    network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    return network
+
+
 def set_threads(count: int) -> None:
     """Let torch use `count` CPU threads; 0 leaves the machine's own choice."""
     if count:
@@ -72,7 +82,7 @@ def _bf16_gain() -> float:
     """
     state, threads = torch.random.get_rng_state(), torch.get_num_threads()
     torch.set_num_threads(1)
-    layer = nn.Conv2d(32, 32, 3, padding=1).to(memory_format=torch.channels_last)
+    layer = channels_last(nn.Conv2d(32, 32, 3, padding=1))
     image = torch.ones(2, 32, 96, 96).to(memory_format=torch.channels_last)
     best = {"off": math.inf, "bf16": math.inf}
     for _ in range(PROBE_ROUNDS):

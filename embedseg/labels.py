@@ -16,8 +16,6 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
 IGNORE = -1
 BACKGROUND = 0
@@ -157,6 +155,9 @@ def _pieces(labels: Labels, *, background: bool = False) -> tuple[Ids, Ids]:
     With `background` the pieces of value 0 are joined through faces; else those of instances
     through faces and corners. What is not joined stays in pieces along the last axis.
     """
+    from scipy.sparse import coo_array  # 0.2 s of import that `embedseg --help` need not pay
+    from scipy.sparse.csgraph import connected_components
+
     if not labels.size:
         return np.zeros(labels.shape, np.int64), np.zeros(0, np.int64)
     starts = np.ones(labels.shape, bool)

@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
-from embedseg.device import autocast, choose_amp, choose_device
+from embedseg.device import Amp, autocast, channels_last, choose_amp, choose_device
 from embedseg.inference.normalise import normalise
-from embedseg.inference.segment import Segmentation, segment
+from embedseg.inference.result import Segmentation
+from embedseg.inference.segment import segment
 from embedseg.inference.spec import ModelSpec
 from embedseg.io import InputError, atomic_path, read_image
 from embedseg.models import MODELS, EmbeddingNet, build_network
@@ -35,13 +36,13 @@ class Model:
         spec: ModelSpec,
         *,
         device: str = "cpu",
-        amp: str = "off",
+        amp: Amp = "off",
         name: str = "",
     ) -> None:
         self.device, self.device_reason = choose_device(device)
         self.amp = choose_amp(amp, self.device)
         self.spec, self.name = spec, name
-        self.network = network.to(self.device, memory_format=torch.channels_last).eval()
+        self.network = channels_last(network.to(self.device)).eval()
 
     @torch.inference_mode()
     def __call__(self, batch: torch.Tensor) -> dict[str, torch.Tensor]:
@@ -71,7 +72,7 @@ class Model:
         save_weights(path, self.network.state_dict(), self.spec)
 
     @classmethod
-    def load(cls, path: str | Path, *, device: str = "auto", amp: str = "auto") -> Self:
+    def load(cls, path: str | Path, *, device: str = "auto", amp: Amp = "auto") -> Self:
         """Load a run folder (its best weights and its tuning) or a .safetensors file.
 
         Raises InputError when there is no model there, or when it is damaged, of another program,

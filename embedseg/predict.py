@@ -145,7 +145,7 @@ def read_mask(folder: Path, stem: str) -> NDArray[np.bool_]:
     for ending in ("", "_fg", "_mask", "_label", "_labels"):
         found = sorted(folder.glob(f"{stem}{ending}.*"))
         if found:
-            return read_labels(found[0]) != 0
+            return np.asarray(read_labels(found[0]) != 0)
     bare = stem.removesuffix("_rgb")
     if bare != stem:
         return read_mask(folder, bare)

@@ -115,7 +115,7 @@ def probabilities(logits: torch.Tensor) -> NDArray[np.float32]:
     return torch.softmax(logits, 0).cpu().numpy()
 
 
-def instances(
+def instances(  # noqa: PLR0913  (the network's three outputs and three optional inputs)
     embedding: torch.Tensor,
     semantic: NDArray[np.float32],
     size: tuple[int, int],

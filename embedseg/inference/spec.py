@@ -83,8 +83,10 @@ class ModelSpec:
 
     def with_tuning(self, tuning: Mapping[str, Any]) -> Self:
         """Return this with the post-processing that tuning chose."""
-        known = ("foreground_threshold", "clusterer", "clusterer_options", "seed_threshold")
-        known += ("core_step", "merge", "components", "min_size")
+        known = (
+            "foreground_threshold", "clusterer", "clusterer_options", "seed_threshold", "core_step",
+            "merge", "components", "min_size",
+        )  # fmt: skip
         for key in tuning:
             if key not in known:
                 raise unknown("tuned value", key, known)

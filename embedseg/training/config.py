@@ -137,8 +137,8 @@ class TrainConfig:
         bandwidth: of mean-shift in validation; 0: midway between the margins.
         foreground_threshold: probability above which a pixel is foreground.
         seed_threshold: closeness above which a pixel may found a cluster, with a seed head.
-        core_step: without a seed head, a pixel may found a cluster if its embedding differs from its neighbours' by less
-            than this many delta_v; 0: every foreground pixel may.
+        core_step: without a seed head, a pixel may found a cluster if its embedding differs from
+            its neighbours' by less than this many delta_v; 0: every foreground pixel may.
         min_size: smallest instance, in pixels of the working size.
     """
 

@@ -30,7 +30,8 @@ class World:
             return network
         ids = [device.index] if device.type == "cuda" else None
         if device.type == "cuda":
-            network = nn.SyncBatchNorm.convert_sync_batchnorm(network)
+            convert = nn.SyncBatchNorm.convert_sync_batchnorm
+            network = convert(network)  # type: ignore[no-untyped-call]
         return DistributedDataParallel(network, device_ids=ids)
 
     def mean(self, values: torch.Tensor) -> torch.Tensor:

@@ -8,6 +8,7 @@ from pathlib import Path
 import torch
 
 from embedseg.data import Dataset
+from embedseg.device import channels_last
 from embedseg.inference.spec import ModelSpec
 from embedseg.io import InputError
 from embedseg.model import build_from_spec, find_weights, read_weights
@@ -61,7 +62,7 @@ def prepare(config: TrainConfig, where: World, device: torch.device) -> Job:
     network = build_from_spec(spec, pretrained=True)
     if config.network.init:
         initialise(network, config.network.init)
-    network = network.to(device, memory_format=torch.channels_last).train()
+    channels_last(network.to(device)).train()
     return Job(
         config=config,
         where=where,

@@ -1,6 +1,7 @@
 """What training minimises: the discriminative loss plus the loss of the semantic head."""
 
 from collections.abc import Callable, Mapping
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -21,7 +22,7 @@ class Objective(nn.Module):
     than one class the discriminative loss is taken per class.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  (the fields of LossConfig, flat)
         self,
         *,
         delta_v: float,
@@ -32,7 +33,7 @@ class Objective(nn.Module):
         embedding: float,
         seed: float,
         foreground: Mapping[str, float],
-        options: Mapping[str, bool | float | str],
+        options: Mapping[str, Any],
     ) -> None:
         super().__init__()
         check_spec(foreground, {})

@@ -20,7 +20,7 @@ from embedseg.labels import IGNORE
 Batch = Mapping[str, torch.Tensor]
 
 
-class AugmentedStream(TorchDataset):
+class AugmentedStream(TorchDataset[dict[str, torch.Tensor]]):
     """Item k: stream position k as {"image" (3, H, W) uint8, "labels", "semantic" (H, W)}."""
 
     def __init__(
@@ -77,7 +77,7 @@ def loader(
     workers: int = 0,
     rank: int = 0,
     world: int = 1,
-) -> DataLoader:
+) -> DataLoader[dict[str, torch.Tensor]]:
     """Return a loader of the batches of steps `first` (included) to `last` (not).
 
     `batch` counts the images of one step over all `world` processes and must be a multiple of it.

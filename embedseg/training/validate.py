@@ -7,7 +7,7 @@ import numpy as np
 
 from embedseg.data import Dataset
 from embedseg.io import write_image
-from embedseg.metrics import Scores, score_image
+from embedseg.metrics import ImageScore, Scores, score_image
 from embedseg.model import Model
 from embedseg.training.distributed import World
 from embedseg.viz import SheetRow, sample_sheet
@@ -22,7 +22,8 @@ def validate(
 
     The figures are those of metrics.csv. `sheet` names a picture of the first images.
     """
-    found, rows = [], []
+    found: list[tuple[int, ImageScore]] = []
+    rows: list[SheetRow] = []
     for index in range(where.rank, len(samples), where.size):
         sample = samples[index]
         result = model.segment(sample.image)
