@@ -1,0 +1,117 @@
+"""Whole prediction against the network alone: what everything around the network costs.
+
+    python scripts/benchmark_pipeline.py [--run RUN] [--images FOLDER] [--repeats 5]
+
+Without --run an ENet of random weights is used, with an embedding made of the true labels' ids in
+its place, so that clustering and cleaning work on as many pixels and instances as in earnest.
+Prints medians: network alone, `segment` (network to labels), `predict` (files to files), and their
+ratios to the network.
+"""
+
+import argparse
+import statistics
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from embedseg.data import Dataset, open_dataset
+from embedseg.inference.segment import resize_picture, working_shape
+from embedseg.inference.spec import ModelSpec
+from embedseg.io import list_images, read_image, write_image
+from embedseg.model import Model, build_from_spec
+from embedseg.predict import predict_files
+
+GENERATED = "leaves:8,3,size=512,leaves=12-20"
+
+
+class Ideal(Model):
+    """A model that runs its network in full and then answers with the truth of each picture."""
+
+    def __init__(self, spec: ModelSpec, samples: Dataset, **options: str) -> None:
+        super().__init__(build_from_spec(spec), spec, **options)
+        generator = torch.Generator().manual_seed(0)
+        self.centres = 1.5 * torch.randn(64, spec.embedding_dim, generator=generator)
+        self.truth = {self._key(s.image): torch.from_numpy(s.labels) for s in samples}
+        self.noise = 0.1 * torch.randn(spec.embedding_dim, 512, 512, generator=generator)
+
+    def __call__(self, batch: torch.Tensor) -> dict[str, torch.Tensor]:
+        """Return perfect outputs, after the network's own work."""
+        super().__call__(batch)
+        labels = self.truth[self._key(batch[0].permute(1, 2, 0).numpy())]
+        embedding = self.centres[labels].permute(2, 0, 1) + self.noise
+        semantic = 20.0 * (labels > 0).float() - 10
+        return {"embedding": embedding[None], "semantic": semantic[None, None]}
+
+    @staticmethod
+    def _key(image: np.ndarray) -> bytes:
+        return np.ascontiguousarray(image[::37, ::41]).tobytes()
+
+
+def median_seconds(work: Callable[[], object], repeats: int) -> float:
+    """Return the median time of `work` after one unmeasured call."""
+    work()
+    times = []
+    for _ in range(repeats):
+        start = time.perf_counter()
+        work()
+        times.append(time.perf_counter() - start)
+    return statistics.median(times)
+
+
+def main() -> None:
+    """Measure and print the table."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--run", type=Path, help="a trained run, instead of ENet and ideal outputs")
+    parser.add_argument("--images", type=Path, help="pictures for --run")
+    parser.add_argument("--backbone", default="enet")
+    parser.add_argument("--amp", default="auto")
+    parser.add_argument("--repeats", type=int, default=5)
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        if arguments.run:
+            model = Model.load(arguments.run, amp=arguments.amp)
+            files = list_images([str(arguments.images)])
+        else:
+            samples = open_dataset(GENERATED).in_memory()
+            files = [Path(folder) / "images" / f"{s.name}.png" for s in samples]
+            for sample, file in zip(samples, files, strict=True):
+                write_image(file, sample.image)
+            spec = ModelSpec(backbone=arguments.backbone, working_size=512)
+            model = Ideal(spec, samples, device="cpu", amp=arguments.amp)
+        report(model, files, Path(folder) / "out", arguments.repeats)
+
+
+def report(model: Model, files: list[Path], out: Path, repeats: int) -> None:
+    """Print the table for these pictures."""
+    pictures = [read_image(file) for file in files]
+    shapes = [working_shape(p.shape[:2], model.spec.working_size) for p in pictures]
+    small = [resize_picture(p, s) for p, s in zip(pictures, shapes, strict=True)]
+    batches = [torch.from_numpy(p.transpose(2, 0, 1).copy())[None] for p in small]
+    network = median_seconds(lambda: [Model.__call__(model, b) for b in batches], repeats)
+    segment = median_seconds(lambda: [model.segment(p) for p in pictures], repeats)
+    labels_only = median_seconds(
+        lambda: predict_files(model, files, out, products=["labels"]), repeats
+    )
+    both = median_seconds(lambda: predict_files(model, files, out), repeats)
+    count = sum(len(model.segment(p)) for p in pictures)
+    print(
+        f"{model.spec.backbone} at {shapes[0]}, mixed precision {model.amp}, "
+        f"{torch.get_num_threads()} threads, {len(files)} pictures, {count} instances found"
+    )
+    print(f"{'':<34}{'ms a picture':>14}{'/ network':>12}")
+    rows = {
+        "network alone": network,
+        "segment: picture to labels": segment,
+        "predict: file to label file": labels_only,
+        "predict: and overlay": both,
+    }
+    for name, seconds in rows.items():
+        print(f"{name:<34}{1000 * seconds / len(files):>14.1f}{seconds / network:>12.2f}")
+
+
+if __name__ == "__main__":
+    main()
