@@ -1,46 +1,140 @@
 """Compiled hill climbing: the modes of the density of a few thousand weighted points."""
 
+from typing import Any
+
 import numpy as np
 
-from clustering.jit import helper, kernel
-from clustering.kernels import distances
+from clustering.jit import helper, kernel, routine
+from clustering.kernels import F32, I64, Flags, distances
 
 STOP = 0.25  # of the squared bandwidth: a path this near to a known mode ends there
+ROUNDS = 100  # steps of one climb, at most
+STILL = 1e-6  # of the squared bandwidth: a squared step below this ends a climb
+
+
+@kernel
+def climb(points: F32, weights: F32, own: int, rule: Any, modes: F32, masses: Any) -> int:
+    """Climb from the first `own` of the points (E, M); write the modes after the known ones.
+
+    rule: the squared bandwidth, whether the kernel is Gaussian, the least weight of own points
+    within the bandwidth of a start, the number of modes that are known. A point near a known mode
+    or near where an earlier climb began or ended is no start. modes (L, E) holds the known modes
+    and room for more; masses (L,) takes the weight of the own points within the bandwidth of each.
+    Returns the number of modes. They may be near to each other: see `choose`.
+    """
+    limit, _, _, known = rule
+    dims, count = points.shape
+    squared = np.empty(count, np.float32)
+    claimed = np.zeros(count, np.bool_)
+    at = np.empty(dims, np.float32)
+    inside = np.empty(count + 1, np.int64)
+    for mode in range(known):
+        mark(points, modes[mode], STOP * limit, squared, claimed)
+    found = known
+    for start in range(own):
+        if claimed[start] or found == len(modes):
+            continue
+        copy(points[:, start], at)
+        mark(points, at, STOP * limit, squared, claimed)
+        mass = ascend((points, weights, own), at, rule, modes[:found], squared, inside)
+        if mass > 0:
+            copy(at, modes[found])
+            masses[found] = mass
+            found += 1
+            mark(points, at, STOP * limit, squared, claimed)
+    return found
 
 
 @helper
-def shifted(points, weights, own, at, limit, gaussian, squared, inside, moved):
-    """Set `moved` to the weighted mean of the points within the limit of `at`.
+def ascend(density: Any, at: F32, rule: Any, modes: F32, squared: F32, inside: I64) -> float:
+    """Move `at` to the mode above it and return its mass; 0 where that is a known one or too small.
 
-    Returns the weight of those among the first `own` points, whatever the kernel.
+    One step goes to the mean of the points within the bandwidth, by weight and kernel.
+    """
+    points, weights, own = density
+    limit, gaussian, least, _ = rule
+    mass = 0.0
+    for _ in range(ROUNDS):
+        distances(points, 0, points.shape[1], at, squared)
+        size, mass = weigh(squared, weights, own, limit, gaussian, inside)
+        if mass < least:
+            return 0.0
+        least = 0.0
+        if shift(points, squared, inside, size, at) <= STILL * limit:
+            return mass
+        for mode in range(len(modes)):
+            if squared_gap(at, modes[mode]) <= STOP * limit:
+                return 0.0
+    return mass
+
+
+@kernel
+def settle(points: F32, weights: F32, at: F32, limit: float, rounds: int, still: float) -> int:
+    """Move `at` to the mode of the points (E, M) above it, flat kernel; return the rounds taken.
+
+    Points of weight 0 do not exist. It ends at a squared step of `still` or after `rounds`.
     """
     count = points.shape[1]
-    distances(points, 0, count, at, squared)
+    squared = np.empty(count, np.float32)
+    inside = np.empty(count + 1, np.int64)
+    for turn in range(rounds):
+        distances(points, 0, count, at, squared)
+        size, _ = weigh(squared, weights, count, limit, False, inside)
+        if shift(points, squared, inside, size, at) <= still:
+            return turn + 1
+    return rounds
+
+
+@helper
+def weigh(
+    squared: F32, weights: F32, own: int, limit: float, gaussian: bool, inside: I64
+) -> tuple[int, float]:
+    """List the points within the limit; put what they weigh in the mean in front of `squared`.
+
+    Returns their number and the weight of the own ones among them.
+    """
     size = 0
-    mass = 0.0
-    for i in range(count):
+    for i in range(len(squared)):
         inside[size] = i
         size += squared[i] <= limit
-    total = 0.0
+    mass = 0.0
     for k in range(size):
         i = inside[k]
         if i < own:
             mass += weights[i]
         factor = np.exp(-2 * squared[i] / limit) if gaussian else np.float32(1)
         squared[k] = factor * weights[i]  # k <= i: the distance of i has been read
-        total += squared[k]
-    if total > 0:
-        for axis in range(len(moved)):
-            row = points[axis]
-            step = np.float32(0)
-            for k in range(size):
-                step += squared[k] * (row[inside[k]] - at[axis])
-            moved[axis] = at[axis] + step / total
-    return mass
+    return size, mass
 
 
 @helper
-def squared_gap(a, b):
+def shift(points: F32, factors: F32, inside: I64, size: int, at: F32) -> float:
+    """Move `at` to the mean of the listed points; return the squared length of the step."""
+    total = np.float32(0)
+    for k in range(size):
+        total += factors[k]
+    length = np.float32(0)
+    for axis in range(len(at)):
+        row = points[axis]
+        step = np.float32(0)
+        for k in range(size):
+            step += factors[k] * (row[inside[k]] - at[axis])
+        if total > 0:
+            step /= total
+            at[axis] += step
+            length += step * step
+    return length
+
+
+@helper
+def copy(source: F32, target: F32) -> None:
+    """Copy one vector; an assignment of slices takes numba a second more to compile."""
+    for axis in range(len(target)):
+        target[axis] = source[axis]
+
+
+@routine
+def squared_gap(a: F32, b: F32) -> float:
     """Return |a - b|^2."""
     total = np.float32(0)
     for axis in range(len(a)):
@@ -48,20 +142,20 @@ def squared_gap(a, b):
     return total
 
 
-@helper
-def claim(points, at, reach, squared, claimed):
+@routine
+def mark(points: F32, at: F32, reach: float, squared: F32, marked: Flags) -> None:
     """Mark the points nearer to `at` than the square root of `reach`."""
     distances(points, 0, points.shape[1], at, squared)
     for i in range(points.shape[1]):
-        claimed[i] |= squared[i] <= reach
+        marked[i] |= squared[i] <= reach
 
 
 @kernel
-def within(points, centres, limit, near):
+def within(points: F32, centres: F32, limit: float, near: Flags) -> int:
     """Mark in near (M,) the points (E, M) within the limit of a centre (C, E); return how many."""
     squared = np.empty(points.shape[1], np.float32)
     for centre in range(len(centres)):
-        claim(points, centres[centre], limit, squared, near)
+        mark(points, centres[centre], limit, squared, near)
     count = 0
     for value in near:
         count += value
@@ -69,13 +163,14 @@ def within(points, centres, limit, near):
 
 
 @kernel
-def choose(modes, masses, order, known, limit, least):
+def choose(modes: F32, masses: Any, order: I64, known: int, limit: float, least: float) -> I64:
     """Return the indices of the modes to keep, in this order, the first `known` ones left out.
 
     A mode is kept if its mass is at least `least` and no known or kept mode lies within the limit.
     """
     kept = np.empty(known + len(order), np.int64)
-    kept[:known] = np.arange(known)
+    for mode in range(known):
+        kept[mode] = mode
     size = known
     for mode in order:
         near = masses[mode] < least
@@ -85,48 +180,3 @@ def choose(modes, masses, order, known, limit, least):
             kept[size] = mode
             size += 1
     return kept[known:size]
-
-
-@kernel
-def climb(
-    points, weights, own, limit, gaussian, rounds, still, floor, modes, known, masses
-):  # fmt: skip
-    """Climb from the first `own` of the points (E, M); write the modes after the `known` ones.
-
-    A point near a known mode or near where an earlier climb began or ended is passed over, and so
-    is one with less than `floor` within the limit. modes (L, E) holds `known` modes and room for
-    more; masses (L,) takes the weight of own points within the limit of each. Returns the number of
-    modes. Modes found may be near to each other: see `choose`.
-    """
-    dims, count = points.shape
-    squared = np.empty(count, np.float32)
-    inside = np.empty(count + 1, np.int64)
-    at = np.empty(dims, np.float32)
-    moved = np.empty(dims, np.float32)
-    claimed = np.zeros(count, np.bool_)
-    for mode in range(known):
-        claim(points, modes[mode], STOP * limit, squared, claimed)
-    found = known
-    for seed in range(own):
-        if claimed[seed] or found == len(modes):
-            continue
-        at[:] = points[:, seed]
-        claim(points, at, STOP * limit, squared, claimed)
-        arrived = False
-        for step in range(rounds):
-            mass = shifted(points, weights, own, at, limit, gaussian, squared, inside, moved)
-            if step == 0 and mass < floor:
-                arrived = True
-                break
-            length = squared_gap(at, moved)
-            at[:] = moved
-            for mode in range(found):
-                arrived |= squared_gap(at, modes[mode]) <= STOP * limit
-            if arrived or length <= still:
-                break
-        if not arrived:
-            modes[found] = at
-            masses[found] = mass
-            found += 1
-            claim(points, at, STOP * limit, squared, claimed)
-    return found

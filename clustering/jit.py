@@ -17,22 +17,27 @@ log = logging.getLogger(__name__)
 PATIENCE = 0.5  # seconds before a first call is said to be compiling; reading the cache takes less
 # What fast mathematics may do. NaN and infinity keep their meaning: they are how bad input is seen.
 MATHS = {"reassoc", "contract", "nsz", "arcp"}
+OPTIONS: dict[str, Any] = {"nogil": True, "fastmath": MATHS, "error_model": "numpy"}
 
 _said = threading.Event()
 
 
 def helper(function: Callable[..., Any]) -> Any:
-    """Compile a function that only kernels call, into its callers."""
+    """Compile a function that kernels call into each of its callers."""
     return numba.njit(inline="always")(function)
+
+
+def routine(function: Callable[..., Any]) -> Any:
+    """Compile a function that kernels call once for all its callers."""
+    return numba.njit(**OPTIONS)(function)
 
 
 def kernel(function: Callable[..., Any]) -> Callable[..., Any]:
     """Compile a function of arrays and numbers that releases the interpreter lock."""
-    options = {"nogil": True, "fastmath": MATHS, "error_model": "numpy"}
     try:
-        compiled = numba.njit(cache=True, **options)(function)
+        compiled = numba.njit(cache=True, **OPTIONS)(function)
     except RuntimeError:  # numba: no folder for the cache can be written
-        compiled = numba.njit(**options)(function)
+        compiled = numba.njit(**OPTIONS)(function)
 
     def call(*arguments: Any) -> Any:
         if compiled.signatures:

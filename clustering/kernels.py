@@ -1,52 +1,142 @@
-"""Compiled passes over pixels: reading them in blocks, assigning them to their nearest centres.
+"""Compiled passes over pixels: reading them in blocks, assigning them to centres.
 
-Every kernel starts with the layout (values, mask, pixel_step, axis_step) of `pixels.Pixels`. Pixels
-are copied into a block of BLOCK pixels, axis by axis, that stays in the first-level cache; distances
-are then taken to one centre at a time for the whole block.
+A `layout` is (values, mask, pixel_step, axis_step, starts, offsets) of `pixels.Pixels`. Pixels are
+copied into a block (E, BLOCK) that stays in the first-level cache; distances are then taken to one
+centre at a time for the whole block.
 """
 
+from typing import Any
+
 import numpy as np
+from numpy.typing import NDArray
 
-from clustering.jit import helper, kernel
+from clustering.jit import helper, kernel, routine
 
-BLOCK = 256
+BLOCK = 64  # pixels
+
+F32 = NDArray[np.float32]
+I32 = NDArray[np.int32]
+I64 = NDArray[np.int64]
+Flags = NDArray[np.bool_]
+
+
+@kernel
+def assign(layout: Any, part: int, last: int, rule: Any, results: Any) -> None:
+    """Label the pixels of the chunks part..last-1 with a centre; add up those within limits.
+
+    rule: centres (C, E), the same as (E, C), `sure` (C,), `limits` (C,), `first_within`. Limits
+    are squared distances; a pixel nearer to centre g than sqrt(sure[g]) has label g for certain.
+    With `first_within` the label is the first centre within its limit, not the nearest.
+    results, written to: labels (N,), g or ~g where g is beyond its limit; sums (G, C, E) and
+    counts (G, C) of the pixels g of each chunk; bad (G,), its pixels that are not finite.
+    """
+    _, _, _, _, starts, offsets = layout
+    centres, _, _, limits, _ = rule
+    labels, sums, counts, bad = results
+    block = np.empty((centres.shape[1], BLOCK), np.float32)
+    squared = np.empty(BLOCK, np.float32)
+    label = np.empty(BLOCK, np.int32)
+    gaps = np.empty(len(centres), np.float32)
+    for chunk in range(part, last):
+        guess = 0
+        pixel = starts[chunk]
+        out = offsets[chunk]
+        while pixel < starts[chunk + 1]:
+            size, pixel = fill(layout, pixel, starts[chunk + 1], block)
+            guess, missed = decide(block, size, guess, rule, label, squared, gaps)
+            bad[chunk] += missed
+            add(block, size, label, squared, limits, sums[chunk], counts[chunk], labels[out:])
+            out += size
 
 
 @helper
-def fill(values, mask, pixel_step, axis_step, dims, pixel, last, block):
+def fill(layout: Any, pixel: int, last: int, block: F32) -> tuple[int, int]:
     """Copy up to BLOCK True pixels from `pixel` on; return their number and the next pixel."""
+    values, mask, pixel_step, axis_step, _, _ = layout
     size = 0
     while pixel < last and size < BLOCK:
-        stop = min(last, pixel + BLOCK - size)
-        run = pixel
-        if len(mask) == 0:
-            run = stop
-        else:
-            while run < stop and mask[run]:
-                run += 1
-        count = run - pixel
+        end = run_end(mask, pixel, min(last, pixel + BLOCK - size))
         if pixel_step == 1:
-            for axis in range(dims):
-                at = pixel + axis * axis_step
-                source = values[at : at + count]
-                target = block[axis, size : size + count]
-                for i in range(count):
-                    target[i] = source[i]
+            copy_axes(values, pixel, end - pixel, axis_step, block, size)
         else:
-            for index in range(count):
-                at = (pixel + index) * pixel_step
-                point = values[at : at + dims]
-                for axis in range(dims):
-                    block[axis, size + index] = point[axis]
-        size += count
-        pixel = run
+            copy_points(values, pixel, end - pixel, pixel_step, block, size)
+        size += end - pixel
+        pixel = end
         while len(mask) > 0 and pixel < last and not mask[pixel]:
             pixel += 1
     return size, pixel
 
 
 @helper
-def distances(block, first, size, centre, squared):
+def run_end(mask: Flags, pixel: int, last: int) -> int:
+    """Return the first pixel from `pixel` to `last` that is not True, or `last`."""
+    if len(mask) == 0:
+        return last
+    while pixel < last and mask[pixel]:
+        pixel += 1
+    return pixel
+
+
+@helper
+def copy_axes(values: F32, pixel: int, count: int, step: int, block: F32, size: int) -> None:
+    """Copy `count` pixels that stand side by side on every axis to the block from `size` on."""
+    for axis in range(len(block)):
+        source = values[pixel + axis * step : pixel + axis * step + count]
+        target = block[axis, size : size + count]
+        for i in range(count):
+            target[i] = source[i]
+
+
+@helper
+def copy_points(values: F32, pixel: int, count: int, step: int, block: F32, size: int) -> None:
+    """Copy `count` pixels whose coordinates stand side by side to the block from `size` on."""
+    for i in range(count):
+        point = values[(pixel + i) * step : (pixel + i) * step + len(block)]
+        for axis in range(len(block)):
+            block[axis, size + i] = point[axis]
+
+
+@helper
+def decide(
+    block: F32, size: int, guess: int, rule: Any, label: I32, squared: F32, gaps: F32
+) -> tuple[int, int]:
+    """Set label and squared distance of each pixel; return the last label and the bad pixels.
+
+    The guess is the label of the pixel before. Distances to it are taken for all the pixels left in
+    the block; the first one whose label is another makes a new guess.
+    """
+    centres, across, sure, limits, first_within = rule
+    done = 0
+    bad = 0
+    while done < size:
+        distances(block, done, size, centres[guess], squared)
+        if all_within(squared, done, size, sure[guess]):
+            label[done:size] = guess
+            done = size
+        found = guess
+        while done < size and found == guess:
+            if not squared[done] <= sure[guess]:
+                found, best = search(block, done, across, first_within, limits, gaps)
+                squared[done] = best
+                bad += not best < np.inf
+            label[done] = found
+            done += 1
+        guess = found
+    return guess, bad
+
+
+@helper
+def all_within(squared: F32, first: int, size: int, reach: float) -> bool:
+    """Tell whether squared[first:size] <= reach; NaN is not."""
+    row = squared[first:size]
+    count = 0
+    for i in range(len(row)):
+        count += row[i] <= reach
+    return count == len(row)
+
+
+@routine
+def distances(block: F32, first: int, size: int, centre: F32, squared: F32) -> None:
     """Set squared[first:size] to the squared distances of those pixels to the centre."""
     count = size - first
     out = squared[first:size]
@@ -72,10 +162,12 @@ def distances(block, first, size, centre, squared):
 
 
 @helper
-def search(block, pixel, across, first_within, limit, gaps):
-    """Return the nearest centre of a pixel, or the first one within `limit`, and the distance.
+def search(
+    block: F32, pixel: int, across: F32, first_within: bool, limits: F32, gaps: F32
+) -> tuple[int, float]:
+    """Return the nearest of the centres (E, C), or the first within its limit, and the distance.
 
-    `across` (E, C) are the centres axis by axis. A distance that is no number gives infinity.
+    A distance that is no number gives infinity.
     """
     gaps[:] = 0
     for axis in range(across.shape[0]):
@@ -87,79 +179,32 @@ def search(block, pixel, across, first_within, limit, gaps):
     best = np.float32(np.inf)
     nearest = 0
     for centre in range(len(gaps)):
+        if first_within and gaps[centre] <= limits[centre]:
+            return centre, gaps[centre]
         if gaps[centre] < best:
             best = gaps[centre]
             nearest = centre
-            if first_within and best <= limit:
-                break
     return nearest, best
 
 
-@kernel
-def assign(
-    values, mask, pixel_step, axis_step, starts, offsets, chunk, last_chunk,
-    centres, across, sure, limit, first_within, labels, sums, counts, bad,
-):  # fmt: skip
-    """Label the pixels of some chunks with a centre and add up those within the limit of it.
-
-    centres (C, E) and across (E, C) are the same; `limit` is the squared bandwidth. A pixel nearer
-    to centre g than sqrt(sure[g]) has the label g for certain; the guess g is the label of the
-    pixel before. labels (N,): g, or ~g where g is farther than the limit. sums (G, C, E) and
-    counts (G, C) are of each chunk; bad (G,) counts pixels that are not finite.
-    """
-    dims = centres.shape[1]
-    block = np.empty((dims, BLOCK), np.float32)
-    squared = np.empty(BLOCK, np.float32)
-    label = np.empty(BLOCK, np.int32)
-    gaps = np.empty(len(centres), np.float32)
-    for part in range(chunk, last_chunk):
-        guess = 0
-        pixel = starts[part]
-        out = offsets[part]
-        while pixel < starts[part + 1]:
-            size, pixel = fill(
-                values, mask, pixel_step, axis_step, dims, pixel, starts[part + 1], block
-            )
-            done = 0
-            while done < size:
-                distances(block, done, size, centres[guess], squared)
-                reach = sure[guess]
-                near = 0
-                for i in range(done, size):
-                    near += squared[i] <= reach
-                if near == size - done:
-                    label[done:size] = guess
-                    done = size
-                    break
-                while done < size:
-                    found = guess
-                    if not squared[done] <= reach:
-                        found, best = search(block, done, across, first_within, limit, gaps)
-                        squared[done] = best
-                        bad[part] += not best < np.inf
-                    label[done] = found
-                    done += 1
-                    if found != guess:
-                        guess = found
-                        break
-            add(block, size, label, squared, limit, sums[part], counts[part], labels[out:])
-            out += size
-
-
 @helper
-def add(block, size, label, squared, limit, sums, counts, labels):
-    """Write the labels of a block and add its pixels within the limit to their centres' sums."""
+def add(
+    block: F32, size: int, label: I32, squared: F32, limits: F32, sums: Any, counts: I64,
+    labels: I32,
+) -> None:  # fmt: skip
+    """Write the labels of a block and add its pixels within the limits to their centres' sums."""
     i = 0
     while i < size:
         own = label[i]
-        within = squared[i] <= limit
+        limit = limits[own]
+        inside = squared[i] <= limit
         end = i + 1
-        while end < size and label[end] == own and (squared[end] <= limit) == within:
+        while end < size and label[end] == own and (squared[end] <= limit) == inside:
             end += 1
-        labels[i:end] = own if within else ~own
-        if within:
+        labels[i:end] = own if inside else ~own
+        if inside:
             counts[own] += end - i
-            for axis in range(block.shape[0]):
+            for axis in range(len(block)):
                 row = block[axis, i:end]
                 total = np.float32(0)
                 for k in range(len(row)):
@@ -169,23 +214,22 @@ def add(block, size, label, squared, limit, sums, counts, labels):
 
 
 @kernel
-def take(values, mask, pixel_step, axis_step, starts, offsets, ranks, out):
+def take(layout: Any, ranks: I64, out: F32) -> None:
     """Copy the True pixels of these ascending ranks (M,) into out (E, M)."""
+    values, mask, pixel_step, axis_step, starts, offsets = layout
     part = 0
-    pixel = starts[0]
+    pixel = 0
     seen = 0  # True pixels before `pixel`
     for index in range(len(ranks)):
         rank = ranks[index]
-        if rank >= offsets[part + 1]:
-            while rank >= offsets[part + 1]:
-                part += 1
+        while rank >= offsets[part + 1]:
+            part += 1
             pixel = starts[part]
             seen = offsets[part]
         if len(mask) == 0:
             pixel = rank
-        else:
-            while seen < rank or not mask[pixel]:
-                seen += mask[pixel]
-                pixel += 1
-        for axis in range(out.shape[0]):
+        while len(mask) > 0 and (seen < rank or not mask[pixel]):
+            seen += mask[pixel]
+            pixel += 1
+        for axis in range(len(out)):
             out[axis, index] = values[pixel * pixel_step + axis * axis_step]

@@ -31,7 +31,7 @@ from clustering.pixels import Array, Pixels, spread
 AWAY = 0.1  # of the bandwidth: a mean farther than this from its mode calls for another pass
 
 
-TURNS = 8  # searches among the far pixels, at most
+TURNS = 4  # searches among the far pixels, at most
 
 
 class MeanShift(PixelClusterer):

@@ -1,4 +1,4 @@
-"""The modes of the pixels' density: climbing a sample of it, then the pixels far from every mode."""
+"""The modes of the pixels' density: climbing a sample, then the pixels far from every mode."""
 
 from dataclasses import dataclass
 
@@ -11,13 +11,12 @@ from clustering.pixels import Pixels, spread
 
 Array = NDArray[np.float32]
 
-SAMPLES = (1024, 4096)  # pixels whose density is climbed first
-MESS = 0.02  # share of a sample far from its modes that calls for the larger one
-FAR = 8192  # far pixels that are looked at, at most
+# Pixels whose density is climbed first, and the share of them far from its modes that calls for
+# the next size.
+SAMPLES = ((1024, 0.02), (4096, 0.08), (16384, 1.0))
+FAR = 4096  # far pixels that are looked at, at most
 TRUST = 4  # sampled pixels that a mode of a sample must have
 ROOM = 1024  # modes that one climb may find
-ROUNDS = 100  # steps of one climb, at most
-STILL = 1e-3  # a step below this fraction of the bandwidth ends a climb
 
 
 @dataclass(frozen=True)
@@ -32,31 +31,30 @@ class Hill:
         """Return the modes (L, E) above the first `own` of the points (E, M), heaviest first.
 
         Left out are modes with less than min_points, or less than TRUST points, of the own ones
-        within b, and modes nearer than b to one of `known` (C, E) or to a heavier one.
+        within b, and modes nearer than b to one of `known` (C, E) or to a heavier one. A start has
+        `floor` times that at least within b.
         """
         limit = np.float32(self.bandwidth**2)
-        still = np.float32(STILL**2) * limit
-        least = max(self.min_points, TRUST * (float(weights[0]) if weights[0] > 1 else 0))
-        start = len(known)
-        found = np.empty((start + min(ROOM, own), len(points)), np.float32)
-        found[:start] = known
+        share = float(weights[0])
+        least = float(max(self.min_points, TRUST * share if share > 1 else 0))
+        first = len(known)
+        found = np.empty((first + min(ROOM, own), len(points)), np.float32)
+        found[:first] = known
         masses = np.zeros(len(found))
-        count = climbing.climb(
-            points, weights, own, limit, self.gaussian, ROUNDS, still, floor,
-            found, start, masses,
-        )  # fmt: skip
-        order = np.argsort(-masses[start:count], kind="stable") + start
-        modes: Array = found[climbing.choose(found, masses, order, start, limit, float(least))]
+        rule = (limit, self.gaussian, floor * least, first)
+        count = climbing.climb(points, weights, own, rule, found, masses)
+        order = np.argsort(-masses[first:count], kind="stable") + first
+        modes: Array = found[climbing.choose(found, masses, order, first, limit, least)]
         return modes
 
     def of_sample(self, pixels: Pixels) -> tuple[Array, Array]:
-        """Return the modes (C, E) of a spread sample of the pixels, and the sample (E, M) near them.
+        """Return the modes (C, E) of a spread sample of the pixels, and the sample (E, M) near.
 
-        The sample is small at first; a larger one follows if more than MESS of it is far from all
-        modes, as it is where clusters are many or touch.
+        The sample is small at first; larger ones follow while much of it is far from all modes, as
+        it is where clusters are many or touch.
         """
         none = np.empty((0, pixels.dims), np.float32)
-        for size in SAMPLES:
+        for size, mess in SAMPLES:
             sample = pixels.take(spread(len(pixels), size))
             if not np.isfinite(sample).all():
                 require_finite(pixels)
@@ -65,7 +63,7 @@ class Hill:
             modes = self.climb(sample, weights, taken, none, 0.0)
             near = np.zeros(taken, np.bool_)
             count = climbing.within(sample, modes, np.float32(self.bandwidth**2), near)
-            if count >= (1 - MESS) * taken or taken < size:
+            if count >= (1 - mess) * taken or taken < size:
                 break
         return modes, sample[:, near]
 
@@ -82,4 +80,4 @@ class Hill:
         weights = np.empty(points.shape[1], np.float32)
         weights[: len(some)] = len(far) / len(some)
         weights[len(some) :] = (len(pixels) - len(far)) / max(sample.shape[1], 1)
-        return self.climb(points, weights, len(some), known, self.min_points / 2)
+        return self.climb(points, weights, len(some), known, 0.5)

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clustering import kernels
+from clustering.assign import squared_distances
 from clustering.pixels import Pixels, rows
 
 Array = NDArray[np.float32]
@@ -34,12 +35,14 @@ class Assignment:
 def assign(
     pixels: Pixels,
     centres: Array,
-    distance: float,
+    distance: float | Array,
     *,
     first_within: bool = False,
     n_threads: int | None = None,
 ) -> Assignment:
     """Assign every pixel to its nearest centre (C, E), C >= 1, or to the first within `distance`.
+
+    The distance is one for all or (C,) one for each.
 
     Raises ValueError if a coordinate is NaN or infinite.
     """
@@ -50,14 +53,13 @@ def assign(
     counts = np.zeros((chunks, count), np.int64)
     bad = np.zeros(chunks, np.int64)
     across = np.ascontiguousarray(centres.T)
-    sure = _sure(centres, distance, first_within)
-    limit = np.float32(distance**2)
+    reach = np.broadcast_to(np.float32(distance), count)
+    sure = _sure(centres, reach, first_within)
+    rule = (centres, across, sure, reach**2, first_within)
+    results = (labels, sums, counts, bad)
 
     def task(first: int, last: int) -> None:
-        kernels.assign(
-            *pixels.layout(), pixels.starts, pixels.offsets, first, last,
-            centres, across, sure, limit, first_within, labels, sums, counts, bad,
-        )  # fmt: skip
+        kernels.assign(pixels.layout(), first, last, rule, results)
 
     pixels.over_chunks(task, n_threads)
     if bad.any():
@@ -93,16 +95,17 @@ def require_finite(pixels: Pixels, n_threads: int | None = None) -> None:
     assign(pixels, np.zeros((1, pixels.dims), np.float32), 1.0, n_threads=n_threads)
 
 
-def _sure(centres: Array, distance: float, first_within: bool) -> Array:
+def _sure(centres: Array, distance: Array, first_within: bool) -> Array:
     """Return (C,) the squared distance below which a pixel belongs to a centre for certain.
 
     Triangle inequality: half the way to the nearest other centre; for the first centre within
     `distance`, what keeps the pixel farther than that from all centres before.
     """
-    gaps = np.sqrt(((centres[:, None] - centres[None]) ** 2).sum(axis=2))
+    gaps = np.sqrt(squared_distances(centres, centres))
     if first_within:
+        gaps -= distance
         gaps[np.triu_indices(len(gaps))] = np.inf
-        reach = np.clip(gaps.min(axis=1) - distance, 0, distance)
+        reach = np.clip(gaps.min(axis=1), 0, distance)
     else:
         np.fill_diagonal(gaps, np.inf)
         reach = gaps.min(axis=1) / 2

@@ -10,7 +10,9 @@ depend on the number of threads.
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import pairwise
 from threading import Thread
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -46,12 +48,14 @@ class Pixels:
     def take(self, ranks: NDArray[np.int64]) -> Array:
         """Return the coordinates (E, M) of the True pixels of these ascending ranks (M,)."""
         out = np.empty((self.dims, len(ranks)), np.float32)
-        kernels.take(*self.layout(), self.starts, self.offsets, ranks, out)
+        kernels.take(self.layout(), ranks, out)
         return out
 
-    def layout(self) -> tuple[Array, NDArray[np.bool_], int, int]:
-        """Return the first arguments of every kernel."""
-        return self.values, self.mask, self.pixel_step, self.axis_step
+    def layout(self) -> tuple[Any, ...]:
+        """Return what every kernel takes first."""
+        return (
+            self.values, self.mask, self.pixel_step, self.axis_step, self.starts, self.offsets
+        )  # fmt: skip
 
     def over_chunks(self, task: Callable[[int, int], None], n_threads: int | None) -> None:
         """Run task(first, last) on ranges of chunks that together are all, in threads."""
@@ -60,11 +64,7 @@ class Pixels:
             threads = 1
         marks = np.linspace(0, len(self), threads + 1)[1:-1]
         cuts = [0, *np.searchsorted(self.offsets, marks).tolist(), len(self.starts) - 1]
-        jobs = [
-            Thread(target=task, args=(a, b))
-            for a, b in zip(cuts[1:-1], cuts[2:], strict=True)
-            if a < b
-        ]
+        jobs = [Thread(target=task, args=(a, b)) for a, b in pairwise(cuts[1:]) if a < b]
         for job in jobs:
             job.start()
         task(cuts[0], cuts[1])
@@ -101,7 +101,7 @@ def image(embedding: Array, mask: NDArray[np.bool_]) -> Pixels:
     """Return the view of the True pixels of mask (*S) in embedding (E, *S), both C-contiguous."""
     flat = mask.reshape(-1)
     starts = _chunk_starts(flat.size)
-    counts = [np.count_nonzero(flat[a:b]) for a, b in zip(starts[:-1], starts[1:], strict=True)]
+    counts = [np.count_nonzero(flat[a:b]) for a, b in pairwise(starts)]
     return Pixels(
         values=_read_only(embedding.reshape(-1)),
         mask=_read_only(flat),

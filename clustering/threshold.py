@@ -3,17 +3,27 @@
 Pick a random unlabelled point; take all unlabelled points within the bandwidth of it; move to their
 mean; repeat until the mean stops. All points nearer than the bandwidth to the mean are a cluster.
 Repeat with the points that are left.
+
+The centres are looked for on a spread sample of at most SAMPLE points, then on one of the points
+that no centre has taken, and so on until none is found; after each a pass over all points gives
+every one to the first centre within the bandwidth. With `exact`, or where there are no more points
+than SAMPLE, this is the loop of the paper itself.
 """
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from sklearn.utils import check_random_state
 
-from clustering.assign import absorb_noise
-from clustering.base import NOISE, Array, PixelClusterer
-from clustering.nearest import require_finite
-from clustering.pixels import Pixels
+from clustering import climbing
+from clustering.base import NOISE, PixelClusterer
+from clustering.nearest import Assignment, assign, drop_small, require_finite
+from clustering.pixels import Array, Pixels, spread
+
+SAMPLE = 4096  # points
+MANY = 1000  # clusters, at most; ends a run in which every point is its own
 
 
 class ThresholdClustering(PixelClusterer):
@@ -27,9 +37,12 @@ class ThresholdClustering(PixelClusterer):
     stop_below: end when at most this many points are unlabelled.
     max_failures: end after this many dropped clusters.
     cluster_all: points left over take the nearest centre's label; False makes them NOISE.
+    exact: True shifts over all points instead of a sample.
     random_state: seed or RandomState that picks the points.
-    The authors' released code is max_overlap=0.5, min_points=11, stop_below=100, max_failures=20,
-    cluster_all=False.
+    n_threads: None takes all cores. The result does not depend on it.
+
+    After a fit `n_iter_` is the number of rounds of the longest shift. The authors' released code
+    is max_overlap=0.5, min_points=11, stop_below=100, max_failures=20, cluster_all=False.
     """
 
     def __init__(  # noqa: PLR0913  (the authors' options, flat as scikit-learn wants them)
@@ -43,7 +56,9 @@ class ThresholdClustering(PixelClusterer):
         stop_below: int = 0,
         max_failures: int = 20,
         cluster_all: bool = True,
+        exact: bool = False,
         random_state: Any = 0,
+        n_threads: int | None = None,
     ) -> None:
         self.bandwidth = bandwidth
         self.tol = tol
@@ -53,43 +68,98 @@ class ThresholdClustering(PixelClusterer):
         self.stop_below = stop_below
         self.max_failures = max_failures
         self.cluster_all = cluster_all
+        self.exact = exact
         self.random_state = random_state
+        self.n_threads = n_threads
 
     def _cluster(self, pixels: Pixels) -> None:
-        require_finite(pixels)
-        points = np.ascontiguousarray(pixels.take(np.arange(len(pixels))).T)
         if not self.bandwidth > 0:
-            raise ValueError(f"bandwidth must be > 0, got {self.bandwidth}; use delta_d = 1.5")
-        random = check_random_state(self.random_state)
-        labels = np.full(len(points), NOISE, np.int32)
-        centres: list[Array] = []
-        failures = 0
-        self.n_iter_ = 1
-        while failures < self.max_failures:
-            free = np.flatnonzero(labels == NOISE)
-            if len(free) <= self.stop_below:
-                break
-            centre = self._shift(points[free], points[free[random.randint(len(free))]])
-            inside = ((points - centre) ** 2).sum(axis=1) < self.bandwidth**2
-            new = inside & (labels == NOISE)
-            taken = inside.sum() - new.sum()
-            if new.sum() < self.min_points or taken >= self.max_overlap * inside.sum():
-                failures += 1
-                continue
-            labels[new] = len(centres)
-            centres.append(centre)
-        self.cluster_centers_ = np.array(centres, points.dtype).reshape(-1, points.shape[1])
-        self.labels_ = labels
-        if self.cluster_all:
-            self.labels_ = absorb_noise(points, labels, self.cluster_centers_)
+            raise ValueError(
+                f"bandwidth must be > 0, got {self.bandwidth}; the authors use delta_d = 1.5"
+            )
+        require_finite(pixels, self.n_threads)
+        found = self._search(pixels)
+        if found is None:
+            self.labels_ = np.full(len(pixels), NOISE, np.int32)
+            self.cluster_centers_ = np.empty((0, pixels.dims), np.float32)
+            return
+        self.cluster_centers_ = found.means
+        self.labels_ = found.nearest() if self.cluster_all else np.maximum(found.labels, NOISE)
 
-    def _shift(self, points: Array, centre: Array) -> Array:
-        for rounds in range(1, self.max_iter + 1):
-            near = ((points - centre) ** 2).sum(axis=1) <= self.bandwidth**2
-            moved: Array = points[near].mean(axis=0) if near.any() else centre
-            step = float(np.linalg.norm(moved - centre))
-            centre = moved
-            if step <= self.tol:
+    def _search(self, pixels: Pixels) -> Assignment | None:
+        """Alternate a hunt among the unlabelled points and a pass over all until none is found."""
+        random = check_random_state(self.random_state)
+        size = len(pixels) if self.exact else SAMPLE
+        centres = np.empty((0, pixels.dims), np.float32)
+        labels = np.full(len(pixels), NOISE, np.int32)
+        free = np.arange(len(pixels))
+        found = None
+        hunt = Hunt(self.bandwidth, self.tol, self.max_iter, self.max_overlap, self.min_points)
+        while len(free) > self.stop_below and hunt.failures < self.max_failures:
+            hunt.look_at(pixels, labels, free, size)
+            new = hunt.run(random, self.stop_below, self.max_failures)
+            if len(new):
+                centres = np.concatenate([centres, new])
+                found = assign(
+                    pixels, centres, self.bandwidth, first_within=True, n_threads=self.n_threads
+                )
+                labels = found.labels
+            if len(new) == 0 or len(free) <= size or len(centres) >= MANY:
                 break
-        self.n_iter_ = max(self.n_iter_, rounds)
-        return centre
+            free = np.flatnonzero(labels < 0)
+        self.n_iter_ = hunt.rounds
+        return drop_small(pixels, found, self.min_points) if found else None
+
+
+@dataclass
+class Hunt:
+    """The loop of the paper over the unlabelled points of a sample."""
+
+    bandwidth: float
+    tol: float
+    max_iter: int
+    max_overlap: float
+    min_points: int
+    failures: int = 0
+    rounds: int = 1
+
+    def look_at(
+        self, pixels: Pixels, labels: NDArray[np.int32], free: NDArray[np.int64], size: int
+    ) -> None:
+        """Take at most `size` of the unlabelled points `free` and of the labelled ones."""
+        some = free[spread(len(free), size)]
+        taken = np.flatnonzero(labels >= 0)
+        rest = taken[spread(len(taken), size)]
+        self.points = np.concatenate([pixels.take(some), pixels.take(rest)], axis=1)
+        self.free = np.arange(self.points.shape[1]) < len(some)
+        self.weights = np.full(len(self.free), len(free) / len(some), np.float32)
+        self.weights[len(some) :] = len(taken) / max(len(rest), 1)
+
+    def run(self, random: np.random.RandomState, stop_below: int, max_failures: int) -> Array:
+        """Return the centres (L, E) of the clusters found, in order."""
+        centres: list[Array] = []
+        while len(centres) < MANY and self.failures < max_failures:
+            left = np.flatnonzero(self.free)
+            if self.weights[left].sum() <= stop_below:
+                break
+            at = self.points[:, left[random.randint(len(left))]].copy()
+            if self._take(at):
+                centres.append(at)
+            else:
+                self.failures += 1
+        return np.array(centres, np.float32).reshape(-1, len(self.points))
+
+    def _take(self, at: Array) -> bool:
+        """Shift `at` to its mean and label the points around it, unless too few are new."""
+        limit = np.float32(self.bandwidth**2)
+        weights = self.weights * self.free
+        rounds = climbing.settle(self.points, weights, at, limit, self.max_iter, self.tol**2)
+        self.rounds = max(self.rounds, rounds)
+        inside = np.zeros(len(weights), np.bool_)
+        climbing.within(self.points, at[None], limit, inside)
+        new = weights[inside].sum()
+        total = self.weights[inside].sum()
+        if new < max(self.min_points, 1) or total - new >= self.max_overlap * total:
+            return False
+        self.free &= ~inside
+        return True
