@@ -5,6 +5,9 @@ from typing import Any
 
 from embedseg.models.attention_unet import attention_unet
 from embedseg.models.backbone import Backbone
+from embedseg.models.basenet import basenet
+from embedseg.models.bisenet import bisenet
+from embedseg.models.c3net import c3net
 from embedseg.models.cgnet import cgnet
 from embedseg.models.contextnet import contextnet
 from embedseg.models.dabnet import dabnet
@@ -14,14 +17,18 @@ from embedseg.models.enet import enet
 from embedseg.models.erfnet import erfnet
 from embedseg.models.esnet import esnet
 from embedseg.models.espnet import espnet
+from embedseg.models.espnetv2 import espnetv2
+from embedseg.models.extremec3net import extremec3net
 from embedseg.models.fast_scnn import fast_scnn
 from embedseg.models.fpenet import fpenet
 from embedseg.models.fssnet import fssnet
 from embedseg.models.lednet import lednet
 from embedseg.models.linknet import linknet
 from embedseg.models.network import EmbeddingNet, build_network
+from embedseg.models.portraitnet import portraitnet
 from embedseg.models.r2unet import r2unet
 from embedseg.models.segnet import segnet
+from embedseg.models.sinet import sinet
 from embedseg.models.sqnet import sqnet
 from embedseg.models.unet import unet
 from embedseg.models.unet_3plus import unet_3plus
@@ -29,6 +36,9 @@ from embedseg.models.unet_plusplus import unet_plusplus
 
 MODELS: dict[str, Callable[..., Any]] = {
     "attention-unet": attention_unet,
+    "basenet": basenet,
+    "bisenet": bisenet,
+    "c3net": c3net,
     "cgnet": cgnet,
     "contextnet": contextnet,
     "dabnet": dabnet,
@@ -37,13 +47,17 @@ MODELS: dict[str, Callable[..., Any]] = {
     "erfnet": erfnet,
     "esnet": esnet,
     "espnet": espnet,
+    "espnetv2": espnetv2,
+    "extremec3net": extremec3net,
     "fast-scnn": fast_scnn,
     "fpenet": fpenet,
     "fssnet": fssnet,
     "lednet": lednet,
     "linknet": linknet,
+    "portraitnet": portraitnet,
     "r2unet": r2unet,
     "segnet": segnet,
+    "sinet": sinet,
     "sqnet": sqnet,
     "unet": unet,
     "unet++": unet_plusplus,

@@ -106,10 +106,18 @@ class Layers:
         return nn.Sequential(self.norm(channels), nn.PReLU(channels))
 
     def conv_norm_prelu(
-        self, inputs: int, outputs: int, kernel: int | Sequence[int] = 3, **sizes: int
+        self,
+        inputs: int,
+        outputs: int,
+        kernel: int | Sequence[int] = 3,
+        *,
+        stride: int = 1,
+        dilation: int = 1,
+        groups: int = 1,
     ) -> nn.Sequential:
-        """Return convolution (`sizes`: its stride, dilation, groups), norm, PReLU."""
-        return nn.Sequential(self.conv(inputs, outputs, kernel, **sizes), *self.norm_prelu(outputs))
+        """Return convolution without bias, norm, PReLU with a slope for every channel."""
+        conv = self.conv(inputs, outputs, kernel, stride=stride, dilation=dilation, groups=groups)
+        return nn.Sequential(conv, *self.norm_prelu(outputs))
 
 
 def groups_for(channels: int) -> int:

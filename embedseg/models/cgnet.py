@@ -60,7 +60,7 @@ class CGNet(Backbone):
     def forward(self, x: Tensor) -> Tensor:
         """Return (B, 256, H/8, W/8)."""
         half = self.join1(torch.cat([self.stem(x), shrink(x, 1)], 1))
-        y = self.down2(half)
+        y: Tensor = self.down2(half)
         y = self.join2(torch.cat([self.stage2(y), y, shrink(x, 2)], 1))
         y = self.down3(y)
         y = self.join3(torch.cat([y, self.stage3(y)], 1))
@@ -133,4 +133,5 @@ class ChannelAttention(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the same shape."""
-        return x * self.weigh(x.mean((2, 3)))[:, :, None, None]
+        weights: Tensor = self.weigh(x.mean((2, 3)))
+        return x * weights[:, :, None, None]

@@ -47,7 +47,7 @@ class DABNet(Backbone):
 
     def forward(self, x: Tensor) -> Tensor:
         """Return (B, out_channels, H/8, W/8)."""
-        y = self.joins[0](torch.cat([self.stem(x), shrink(x, 1)], 1))
+        y: Tensor = self.joins[0](torch.cat([self.stem(x), shrink(x, 1)], 1))
         for k, (down, stage) in enumerate(zip(self.downs, self.stages, strict=True)):
             y = down(y)
             y = self.joins[k + 1](torch.cat([stage(y), y, shrink(x, k + 2)], 1))
@@ -70,7 +70,7 @@ class Down(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Return maps of half the size."""
-        y = self.conv(x)
+        y: Tensor = self.conv(x)
         y = self.act(torch.cat([y, self.pool(x)], 1) if self.pools else y)
         return y
 
@@ -95,6 +95,6 @@ class Asymmetric(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the same shape."""
-        y = self.reduce(x)
+        y: Tensor = self.reduce(x)
         y = x + self.expand(self.pairs[0](y) + self.pairs[1](y))
         return y

@@ -1,5 +1,6 @@
 """ESPNet (Mehta et al., arXiv:1803.06815): spatial pyramids of dilated convolutions."""
 
+from collections.abc import Callable
 from typing import Literal
 
 import torch
@@ -114,14 +115,27 @@ class Residual(nn.Module):
 
 
 class ClassDecoder(nn.Module):
-    """Scores at 1/8, enlarged by 2x2 transposed convolutions; 1/4 and 1/2 maps join on the way."""
+    """Scores at 1/8, enlarged by 2x2 transposed convolutions; 1/4 and 1/2 maps join on the way.
 
-    def __init__(self, eighth: int, quarter: int, half: int, channels: int, layers: Layers) -> None:
+    `mixer(inputs, outputs, layers)` makes the block that mixes the scores at 1/4.
+    """
+
+    def __init__(
+        self,
+        eighth: int,
+        quarter: int,
+        half: int,
+        channels: int,
+        layers: Layers,
+        *,
+        mixer: Callable[[int, int, Layers], nn.Module] = Pyramid,
+        least: int = BRANCHES,
+    ) -> None:
         super().__init__()
-        if channels < BRANCHES:
+        if channels < least:
             raise ValueError(
-                f"ESPNet's published decoder needs at least {BRANCHES} output channels, got "
-                f"{channels}; use decoder='learned'"
+                f"the published decoder needs at least {least} output channels, got {channels}; "
+                f"use decoder='learned'"
             )
         self.from_eighth = nn.Sequential(
             layers.conv(eighth, channels, 1),
@@ -131,7 +145,7 @@ class ClassDecoder(nn.Module):
         self.from_quarter = layers.conv(quarter, channels, 1)
         self.to_half = nn.Sequential(
             layers.norm_prelu(2 * channels),
-            Pyramid(2 * channels, channels, layers),
+            mixer(2 * channels, channels, layers),
             layers.norm_prelu(channels),
             layers.up(channels, channels, bias=False),
             layers.norm_prelu(channels),
@@ -145,6 +159,6 @@ class ClassDecoder(nn.Module):
     def forward(self, features: tuple[Tensor, ...]) -> Tensor:
         """Return (B, channels, H, W)."""
         eighth, quarter, half = features
-        x = torch.cat([self.from_quarter(quarter), self.from_eighth(eighth)], 1)
-        x = self.to_full(torch.cat([self.to_half(x), half], 1))
-        return x
+        scores = torch.cat([self.from_quarter(quarter), self.from_eighth(eighth)], 1)
+        full: Tensor = self.to_full(torch.cat([self.to_half(scores), half], 1))
+        return full

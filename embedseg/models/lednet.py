@@ -98,8 +98,8 @@ class AttentionPyramid(nn.Module):
         for k in (3, 2, 1):
             attention = attention + self.lateral[k - 1](maps[k])
             attention = resize(attention, maps[k - 1].shape[2:])
-        means = self.globally(functional.adaptive_avg_pool2d(x, 1))
-        return attention * self.scores(x) + means
+        means: Tensor = self.globally(functional.adaptive_avg_pool2d(x, 1))
+        return means + attention * self.scores(x)
 
 
 def shuffle(x: Tensor, groups: int) -> Tensor:
