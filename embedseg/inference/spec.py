@@ -47,7 +47,7 @@ class ModelSpec:
     foreground_threshold: float = 0.5
     clusterer: str = "mean_shift"
     clusterer_options: Mapping[str, Any] = field(default_factory=dict)
-    seed_threshold: float = 0.5
+    seed_threshold: float = 0.607  # exp(-1/2): predicted to lie within delta_v of its mean
     core_step: float = 0.8
     merge: float = 0.0
     components: str = "all"

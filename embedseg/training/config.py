@@ -136,7 +136,8 @@ class TrainConfig:
         threads: CPU threads; 0: as the machine offers.
         bandwidth: of mean-shift in validation; 0: midway between the margins.
         foreground_threshold: probability above which a pixel is foreground.
-        seed_threshold: closeness above which a pixel may found a cluster, with a seed head.
+        seed_threshold: closeness above which a pixel may found a cluster, with a seed head; the
+            default is exp(-1/2), the closeness at distance delta_v.
         core_step: without a seed head, a pixel may found a cluster if its embedding differs from
             its neighbours' by less than this many delta_v; 0: every foreground pixel may.
         min_size: smallest instance, in pixels of the working size.
@@ -156,7 +157,7 @@ class TrainConfig:
     threads: int = 0
     bandwidth: float = 0.0
     foreground_threshold: float = 0.5
-    seed_threshold: float = 0.5
+    seed_threshold: float = 0.607
     core_step: float = 0.8
     min_size: int = 16
     data: DataConfig = field(default_factory=DataConfig)
