@@ -23,23 +23,28 @@ def draw_plant(
     size: int | tuple[int, int] = 256,
     *,
     leaves: tuple[int, int] = (6, 20),
+    reach: tuple[int, int] = (22, 52),
     min_size: int = 20,
     name: str = "",
 ) -> Sample:
     """Draw one plant seen from above on a picture of `size`, (height, width) or a square's side.
 
-    The number of leaves is drawn from the range `leaves`; a leaf of which fewer than `min_size`
-    pixels would be seen is not drawn. Labels 1..n are the visible parts, n the topmost leaf; a
-    leaf has several parts only where others cover it.
+    The number of leaves is drawn from the range `leaves`, the plant's radius from `reach`, in
+    percent of the shorter side (plants of few leaves are smaller by up to a quarter); a leaf of
+    which fewer than `min_size` pixels would be seen is not drawn. Labels 1..n are the visible
+    parts, n the topmost leaf; a leaf has several parts only where others cover it.
     """
     height, width = (size, size) if isinstance(size, int) else size
     if min(height, width) < 16:
         raise ValueError(f"size must be >= 16 pixels, got {size}")
+    if not 1 <= reach[0] <= reach[1]:
+        raise ValueError(f"reach must be a range (low, high) in percent, got {reach}")
     if not 1 <= leaves[0] <= leaves[1]:
         raise ValueError(f"leaves must be a range (low, high) with 1 <= low <= high, got {leaves}")
     size = (height, width)
     count = int(rng.integers(leaves[0], leaves[1] + 1))
-    reach = min(size) * rng.uniform(0.22, 0.52) * np.interp(count, (3, 14), (0.75, 1.0))
+    radius = min(size) * rng.uniform(reach[0] / 100, reach[1] / 100)
+    radius *= np.interp(count, (3, 14), (0.75, 1.0))
     centre = (
         (width - 1) / 2 + rng.normal(0, 0.05) * width,
         (height - 1) / 2 + rng.normal(0, 0.05) * height,
@@ -48,15 +53,15 @@ def draw_plant(
     light = Light(
         (float(np.cos(angle)), float(np.sin(angle))),
         shade=float(rng.uniform(0.2, 0.6)),
-        soft=float(reach * rng.uniform(0.02, 0.08)),
+        soft=float(radius * rng.uniform(0.02, 0.08)),
     )
     margin = int(np.ceil(2.5 * light.soft)) + 1
-    plant = [(leaf, cover(leaf, centre, size, margin)) for leaf in rosette(rng, reach, count)]
+    plant = [(leaf, cover(leaf, centre, size, margin)) for leaf in rosette(rng, radius, count)]
     seen = [(leaf, at) for leaf, at in plant if at is not None]
     labels, kept = _visible(seen, size, min_size)
 
-    canvas = ground(size, centre, reach, rng)
-    _paint_leaves(canvas, kept, light, reach, rng)
+    canvas = ground(size, centre, radius, rng)
+    _paint_leaves(canvas, kept, light, radius, rng)
     return Sample(_photograph(canvas, rng), labels, None, name)
 
 
