@@ -55,8 +55,8 @@ def number_pixels(labels: Tensor, semantic: Tensor | None, background: bool) -> 
     With `semantic` (B, *S) an instance is the set of pixels of one image with one class and one id
     (so ids may start again in each class); pixels whose class is 0 or negative take no part.
     """
-    labels = _small_ids(labels.flatten(1))
-    low, ids = (0 if background else 1), _top(labels) + 1
+    labels, ids = _small_ids(labels.flatten(1))
+    low = 0 if background else 1
     if semantic is None:
         return Keys(labels, low, ids, ids)
     semantic = semantic.flatten(1).long()
@@ -197,11 +197,13 @@ def _top(values: Tensor) -> int:
     return max(-1, int(values.max())) if values.numel() else -1
 
 
-def _small_ids(labels: Tensor) -> Tensor:
-    """Renumber `labels` by rank if their ids are too large to count them in a table."""
-    if labels.shape[0] * (_top(labels) + 2) <= max(labels.numel(), _SMALL_TABLE):
-        return labels
+def _small_ids(labels: Tensor) -> tuple[Tensor, int]:
+    """Renumber `labels` by rank if their ids are too large for a table; and return their count."""
+    ids = _top(labels) + 1
+    if labels.shape[0] * (ids + 1) <= max(labels.numel(), _SMALL_TABLE):
+        return labels, ids
     fixed = labels.new_tensor([-1, 0])
-    known = torch.cat([fixed, labels.clamp(min=-1).flatten()])
-    rank: Tensor = torch.unique(known, return_inverse=True)[1]
-    return (rank[2:] - 1).view_as(labels)
+    known, rank = torch.unique(
+        torch.cat([fixed, labels.clamp(min=-1).flatten()]), return_inverse=True
+    )
+    return (rank[2:] - 1).view_as(labels), len(known) - 1
