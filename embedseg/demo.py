@@ -13,7 +13,8 @@ from embedseg.training.loop import train
 from embedseg.training.options import read_config
 from embedseg.viz import SummaryRow, compare, overlay, pca_rgb, write_summary_page
 
-HELD_OUT = "leaves:16,1000,size=192,leaves=4-8,reach=58-70"  # another seed than training and validation
+# another seed than training and validation
+HELD_OUT = "leaves:16,1000,size=192,leaves=4-8,reach=58-70"
 MARK = "made-by-embedseg-demo"  # a folder with this file in it may be replaced
 
 
