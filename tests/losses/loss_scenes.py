@@ -34,6 +34,6 @@ def instance_scene() -> Tensor:
     """Instance ids, with gaps, of the foreground of `random_scene(4)`; ignored pixels are -1."""
     _, target = random_scene(4)
     ids = target.clone()
-    ids[0, 1:3, 1:4] *= 7
+    ids[0, 1, 1:4] *= 7
     ids[1, :, 3:] *= 3
     return torch.where(target < 0, -1, ids)

@@ -1,6 +1,8 @@
 """Weighted sums, modules, schedules and the catalogue."""
 
 import inspect
+import re
+from pathlib import Path
 
 import pytest
 import torch
@@ -154,3 +156,21 @@ def test_catalogue_is_complete() -> None:
         if info.name != "discriminative":
             assert info.formula and info.paper and info.when, info
     assert next(i for i in found if i.name == "dice").when.startswith("small foregrounds")
+
+
+PAGE = Path(__file__).parents[2] / "docs" / "losses.md"
+
+
+def test_page_lists_every_loss_as_the_catalogue_does() -> None:
+    text = PAGE.read_text(encoding="utf-8")
+    for info in catalogue():
+        formula = info.formula.replace("|", "\\|")
+        assert f"| `{info.name}` | `{formula}` | {info.paper} | {info.when} |" in text
+
+
+def test_page_runs() -> None:
+    names: dict[str, object] = {}
+    for block in re.findall(r"```python\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL):
+        exec(block, names)
+    assert set(names["terms"]) == {"cross_entropy", "dice"}
+    assert names["maps"].shape == (2, 64, 64)

@@ -43,8 +43,8 @@ def test_one_class_is_the_foreground() -> None:
 def test_volume_with_spacing() -> None:
     """A plane repeated along a new axis has the plane's distances."""
     plane = pictures()[6]
-    deep = signed_distance_maps(np.stack([plane] * 3), 3, spacing=(9.0, 1.0, 2.5))
-    flat = signed_distance_maps(plane, 3, spacing=(1.0, 2.5))
+    deep = signed_distance_maps(np.stack([plane] * 3), 3, spacing=(9.0, 0.5, 2.5))
+    flat = signed_distance_maps(plane, 3, spacing=(0.5, 2.5))
     np.testing.assert_allclose(deep, np.stack([flat] * 3, 1), atol=2e-6)
 
 

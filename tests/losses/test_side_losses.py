@@ -1,12 +1,16 @@
 """Losses with inputs or a head of their own: border, consistency, encoding, category, depth."""
 
+import math
+
 import pytest
 import torch
 
 from embedseg.losses import (
+    balanced_weights,
     band_target,
     border_loss,
     border_target,
+    bounded_inverse_weights,
     category_consistent_loss,
     consistency_loss,
     deep_supervision,
@@ -167,6 +171,14 @@ def test_resized_labels_are_those_of_the_nearest_pixel() -> None:
     assert torch.equal(large, labels.repeat_interleave(2, 1).repeat_interleave(2, 2))
     with pytest.raises(ValueError, match="2 space dimensions"):
         resize_labels(labels, (3,))
+
+
+def test_class_weights() -> None:
+    counts = torch.tensor([60.0, 30.0, 10.0, 0.0])
+    assert balanced_weights(counts).tolist() == pytest.approx([100 / 180, 100 / 90, 100 / 30, 0])
+    expected = [1 / math.log(1.02 + p) for p in (0.6, 0.3, 0.1, 0)]
+    assert bounded_inverse_weights(counts).tolist() == pytest.approx(expected)
+    assert not balanced_weights(torch.zeros(3)).any()
 
 
 def test_instance_weights_are_one_on_average() -> None:
