@@ -60,7 +60,9 @@ class Objective(nn.Module):
         classes = semantic if logits.shape[1] > 1 else None
         terms = self.discriminative(embedding, labels, classes)
         weight = self.embedding * share((labels > 0).flatten(1).any(1).sum().float())
-        head, parts = combined_loss(logits, semantic, self.foreground, per_image=True)
+        head, parts = combined_loss(
+            logits, semantic, self.foreground, per_image=True, inputs={"instances": labels}
+        )
         total = weight * terms.total + head
         if "seed" in outputs:
             parts["seed"] = seed_loss(outputs["seed"], embedding, labels, delta_v=self.delta_v)
