@@ -68,6 +68,10 @@ def discriminative_loss(  # noqa: PLR0913  (named variants of one published loss
 ) -> DiscriminativeTerms:
     r"""Pull the embeddings of an instance together, push the means of instances apart.
 
+    Formula: alpha pull + beta push + gamma reg, see below
+    Paper: arXiv:1708.02551
+    When: always on the embedding head; the other losses act on the foreground head.
+
     For the C instances of an image, N_c pixels x_i each, mu_c their mean, [z]+ = max(0, z):
 
         pull  = 1/C         sum_c 1/N_c sum_i   [ |mu_c - x_i| - delta_v ]+^2
