@@ -44,6 +44,9 @@ def _jit(function: Callable[..., Any]) -> Any:
         config.CACHE_DIR = before
 
 
+_inline = numba.njit(inline="always", fastmath=_MATHS)  # into its callers, which are cached
+
+
 def _private_folder() -> Path | None:
     """Return a folder in the temporary folder that nobody else can write to, or None."""
     user = os.getuid() if hasattr(os, "getuid") else 0
@@ -182,7 +185,7 @@ def _origin(layout: Any, image: int, pixel: int) -> Any:
     return image * layout[4] + pixel // columns * layout[6] + pixel % columns * layout[7]
 
 
-@_jit
+@_inline
 def _sum(x: Any, here: int, step: int, count: int) -> Any:
     """Sum `count` values of x."""
     total = np.float32(0)
@@ -196,7 +199,7 @@ def _sum(x: Any, here: int, step: int, count: int) -> Any:
     return total
 
 
-@_jit
+@_inline
 def _subtract(x: Any, here: int, step: int, mean: Any, away: Any, l1: bool, length: Any) -> None:
     """Set away to x - mean (its sign for l1) and add its square (absolute value) to length."""
     count = len(away)
@@ -229,7 +232,7 @@ def _hinge(values: Any, l1: bool, delta_v: Any) -> Any:
     return total
 
 
-@_jit
+@_inline
 def _dot(a: Any, b: Any) -> Any:
     """Sum a * b."""
     total = np.float32(0)
@@ -238,7 +241,7 @@ def _dot(a: Any, b: Any) -> Any:
     return total
 
 
-@_jit
+@_inline
 def _slope(line: Any, here: int, there: int, values: Any, factors: Any, l1: bool) -> None:
     """Write scale * factors * direction + offset for a run of pixels."""
     x, step, out, out_step = line
@@ -255,7 +258,7 @@ def _slope(line: Any, here: int, there: int, values: Any, factors: Any, l1: bool
             out[there + i * out_step] = scale * factors[i] * direction + offset
 
 
-@_jit
+@_inline
 def _fill(out: Any, there: int, step: int, count: int) -> None:
     """Set a run of `out` to 0."""
     if step == 1:
