@@ -2,20 +2,31 @@
 
 HDBSCAN (Campello, Moulavi, Sander, PAKDD 2013) comes from the `hdbscan` package, or from
 scikit-learn where that package does not load; DBSCAN (Ester et al., KDD 1996) from scikit-learn.
+
+With more than SAMPLE points the library clusters a sample, its counts scaled to the sample, and
+every point follows its nearest neighbour there: see `condense`. That equals the full run where
+clusters are dense against the gaps between them; it differs where min_cluster_size or min_samples
+times the sampled share is below the few points that a density needs (FEW), so that small clusters
+merge or vanish into noise, and at the rims of clusters. `exact=True` is the full run.
 """
 
 import logging
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from sklearn import cluster
 
-from clustering.assign import absorb_noise, cluster_means
-from clustering.base import Array, PixelClusterer
-from clustering.nearest import require_finite
-from clustering.pixels import Pixels
+from clustering.assign import cluster_means
+from clustering.base import NOISE, PixelClusterer
+from clustering.condense import Condensed, Labels, condensed
+from clustering.nearest import assign, require_finite
+from clustering.pixels import Array, Pixels, rows
 
 log = logging.getLogger(__name__)
+
+SAMPLE_HDBSCAN = 2048  # points
+SAMPLE_DBSCAN = 8192  # points; a fixed radius needs more of them
+FEW = 8  # sampled points that make a density, at least
 
 
 class HDBSCAN(PixelClusterer):
@@ -26,9 +37,9 @@ class HDBSCAN(PixelClusterer):
         min_cluster_size.
     cluster_selection_epsilon: clusters nearer than this are not split.
     cluster_selection_method: "eom" (excess of mass) or "leaf".
-    cluster_all: noise takes the label of the nearest cluster mean; False leaves it NOISE.
+    cluster_all: noise takes the label of the nearest cluster; False leaves it NOISE.
     exact: True runs the library on every point.
-    n_threads: None takes all cores.
+    n_threads: None takes all cores. The result does not depend on it.
     """
 
     def __init__(
@@ -51,33 +62,33 @@ class HDBSCAN(PixelClusterer):
         self.n_threads = n_threads
 
     def _cluster(self, pixels: Pixels) -> None:
-        points = pixels.take(np.arange(len(pixels))).T
         if self.min_cluster_size < 2:
-            raise ValueError(f"min_cluster_size must be >= 2, got {self.min_cluster_size}")
-        require_finite(pixels)
-        labels = np.full(len(points), -1)
-        if len(points) > max(self.min_cluster_size, self.min_samples or 0):
-            labels = self._full(points)
-        _finish(self, points, labels)
+            raise ValueError(f"min_cluster_size must be >= 2, got {self.min_cluster_size}; try 50")
+        size = len(pixels) if self.exact else SAMPLE_HDBSCAN
+        _finish(self, pixels, self._library, size, self.min_cluster_size)
 
-    def _full(self, points: Array) -> Array:
-        options = {
-            "min_cluster_size": self.min_cluster_size,
+    def _library(self, points: Array, share: float) -> Labels:
+        """Return the library's labels of points (M, E) that are this share of all."""
+        few = FEW if share < 1 else 0
+        smallest = max(round(self.min_cluster_size * share), few, 2)
+        samples = max(round((self.min_samples or self.min_cluster_size) * share), few, 1)
+        if len(points) <= max(smallest, samples):
+            return np.full(len(points), NOISE, np.int32)
+        options: dict[str, Any] = {
+            "min_cluster_size": smallest,
             "cluster_selection_epsilon": float(self.cluster_selection_epsilon),
             "cluster_selection_method": self.cluster_selection_method,
         }
-        samples = self.min_samples or self.min_cluster_size
         try:
             import hdbscan
         except ImportError as error:
             log.warning("hdbscan does not load (%s); scikit-learn's HDBSCAN is used", error)
             full = cluster.HDBSCAN(min_samples=samples + 1, copy=True, **options)
         else:
-            full = hdbscan.HDBSCAN(
-                min_samples=samples, core_dist_n_jobs=self.n_threads or -1, **options
-            )
+            jobs = (self.n_threads or -1) if share == 1 else 1  # jobs are processes: slow to start
+            full = hdbscan.HDBSCAN(min_samples=samples, core_dist_n_jobs=jobs, **options)
         labels: Array = full.fit_predict(points.astype(np.float64))
-        return labels
+        return labels.astype(np.int32)
 
 
 class DBSCAN(PixelClusterer):
@@ -85,9 +96,9 @@ class DBSCAN(PixelClusterer):
 
     eps: radius of the neighbourhood, > 0.
     min_samples: points within eps, counting the point itself, that make a point a core point.
-    cluster_all: noise takes the label of the nearest cluster mean; False leaves it NOISE.
+    cluster_all: noise takes the label of the nearest cluster; False leaves it NOISE.
     exact: True runs the library on every point.
-    n_threads: None takes all cores.
+    n_threads: None takes all cores. The result does not depend on it.
     """
 
     def __init__(
@@ -106,19 +117,42 @@ class DBSCAN(PixelClusterer):
         self.n_threads = n_threads
 
     def _cluster(self, pixels: Pixels) -> None:
-        points = pixels.take(np.arange(len(pixels))).T
         if not self.eps > 0:
             raise ValueError(f"eps must be > 0, got {self.eps}; try half the bandwidth")
-        require_finite(pixels)
-        full = cluster.DBSCAN(
-            eps=self.eps, min_samples=self.min_samples, n_jobs=self.n_threads or -1
-        )
-        _finish(self, points, full.fit_predict(points))
+        if self.min_samples < 1:
+            raise ValueError(f"min_samples must be >= 1, got {self.min_samples}; try 50")
+        size = len(pixels) if self.exact else SAMPLE_DBSCAN
+        _finish(self, pixels, self._library, size, self.min_samples)
+
+    def _library(self, points: Array, share: float) -> Labels:
+        """Return the library's labels of points (M, E) that are this share of all."""
+        few = FEW if share < 1 else 1
+        samples = max(round(self.min_samples * share), min(few, self.min_samples))
+        full = cluster.DBSCAN(eps=self.eps, min_samples=samples, n_jobs=self.n_threads or -1)
+        labels: Array = full.fit_predict(points)
+        return labels.astype(np.int32)
 
 
-def _finish(estimator: HDBSCAN | DBSCAN, points: Array, labels: Array) -> None:
+def _finish(
+    estimator: HDBSCAN | DBSCAN, pixels: Pixels, method: Any, size: int, min_size: int
+) -> None:
     """Store labels and cluster means, noise absorbed where the estimator asks for it."""
-    estimator.labels_ = labels.astype(np.int32)
-    estimator.cluster_centers_ = cluster_means(points, labels, int(labels.max()) + 1)
-    if estimator.cluster_all:
-        estimator.labels_ = absorb_noise(points, estimator.labels_, estimator.cluster_centers_)
+    if len(pixels) > size:
+        found = condensed(pixels, method, size, min_size, estimator.n_threads)
+    else:
+        found = _full(pixels, method)
+    estimator.labels_ = found.nearest if estimator.cluster_all else found.labels
+    estimator.cluster_centers_ = found.centres
+
+
+def _full(pixels: Pixels, method: Any) -> Condensed:
+    """Return the library's own labels of all points."""
+    require_finite(pixels)
+    points = pixels.take(np.arange(len(pixels))).T
+    labels: Labels = method(points, 1.0)
+    centres = cluster_means(points, labels, int(labels.max()) + 1)
+    nearest = labels.copy()
+    noise = np.flatnonzero(labels == NOISE)
+    if len(noise) and len(centres):
+        nearest[noise] = assign(rows(points[noise]), centres, np.inf).labels
+    return Condensed(labels, nearest, centres)
