@@ -3,6 +3,7 @@
 from embedseg.viz.colors import instance_colors, paint, palette
 from embedseg.viz.compare import Verdict, compare, judge
 from embedseg.viz.curves import plot_metrics
+from embedseg.viz.explorer import write_explorer
 from embedseg.viz.maps import distance_map, heat_picture, margin_map, margin_picture
 from embedseg.viz.overlay import overlay
 from embedseg.viz.pca import PcaBasis, pca_rgb
@@ -30,6 +31,7 @@ __all__ = [
     "plot_metrics",
     "plot_scatter",
     "sample_sheet",
+    "write_explorer",
     "write_results_page",
     "write_summary_page",
 ]

@@ -2,7 +2,7 @@
 "use strict";
 
 const $ = (id) => document.getElementById(id);
-const PATIENCE = 2500; // milliseconds that clustering may take
+const PATIENCE = 6000, PATIENCE_DRAGGING = 700; // milliseconds that clustering may take
 const fixed = (value, digits = 2) => (value === null || value === undefined ? "–" : value.toFixed(digits));
 
 class Explorer {
@@ -62,6 +62,8 @@ class Explorer {
     const ids = new Set(this.rows.map((row) => row.id));
     this.selected = new Set([...this.selected].filter((id) => ids.has(id)));
     $("count").textContent = this.rows.length;
+    $("count-noun").textContent = this.rows.length === 1 ? "instance" : "instances";
+    $("no-points").hidden = this.data.inside.length > 0;
     $("sbd-figure").hidden = !quality;
     if (quality) $("sbd").textContent = quality.sbd.toFixed(3);
     this.scatter.grid = this.grid;
@@ -290,19 +292,22 @@ class Explorer {
   }
 
   // --- clustering
-  cluster(bandwidth) {
+  cluster(bandwidth, patience = PATIENCE) {
     const { points, info } = this.data;
-    return new MeanShift(points, info.scale.length, bandwidth, info.min_points, PATIENCE).fit();
+    return new MeanShift(points, info.scale.length, bandwidth, info.min_points, patience).fit();
   }
 
-  recluster(bandwidth, replace) {
-    const found = this.cluster(bandwidth);
-    $("bandwidth-note").textContent = found ? "" : "too many clusters to draw here";
+  // Returns whether it was done in time.
+  recluster(bandwidth, replace = false, dragging = false) {
+    const found = this.cluster(bandwidth, dragging ? PATIENCE_DRAGGING : PATIENCE);
+    const excuse = dragging ? "let go to cluster" : "too many clusters to draw here";
+    $("bandwidth-note").textContent = found ? "" : excuse;
     $("bandwidth-value").textContent = bandwidth.toFixed(2);
-    if (!found) return;
+    if (!found) return false;
     const { labels, centers } = found;
     const ids = keepIds(labels, centers.length, this.data.inside, this.grid);
     this.change(toShown(labels, ids, this.data), bandwidth, replace);
+    return true;
   }
 
   async save() {

@@ -5,14 +5,73 @@
 // mode climb too. The numbers below are those of clustering/modes.py and clustering/mean_shift.py.
 "use strict";
 
-const SAMPLES = [1024, 4096], MESS = 0.02, FAR = 8192, TRUST = 4, ROUNDS = 100, TURNS = 8;
+const MEAN_SHIFT = {
+  SAMPLES: [[1024, 0.02], [4096, 0.08], [16384, 1.0]],
+  FAR: 4096, TRUST: 4, ROOM: 1024, TURNS: 4, ROUNDS: 100, STOP: 0.25, STILL: 1e-6, AWAY: 0.1,
+};
 const TOO_LATE = Symbol("too late");
-const STILL = 1e-3, STOP = 0.25, AWAY = 0.1, GOLDEN = 0.6180339887498949;
+const GOLDEN = 0.6180339887498949;
 
 // min(count, size) ascending ranks < count, one at an odd place of each stratum.
 function spread(count, size) {
   size = Math.min(count, size);
   return Int32Array.from({ length: size }, (_, i) => Math.floor((i + ((i * GOLDEN) % 1)) * (count / size)));
+}
+
+// Points (M, E) with weights, sorted along their widest axis, so that a ball is met in a short run.
+class Cloud {
+  constructor(points, weights, E) {
+    const M = weights.length, axis = widestAxis(points, E);
+    const order = Int32Array.from({ length: M }, (_, i) => i);
+    order.sort((a, b) => points[a * E + axis] - points[b * E + axis] || a - b);
+    Object.assign(this, { E, axis, order, points: new Float32Array(points.length) });
+    this.weights = Float32Array.from(order, (i) => weights[i]);
+    this.keys = Float32Array.from(order, (i) => points[i * E + axis]);
+    this.place = new Int32Array(M); // of a point in the sorted order
+    this.hits = new Int32Array(M);
+    order.forEach((i, k) => {
+      this.points.set(points.subarray(i * E, i * E + E), k * E);
+      this.place[i] = k;
+    });
+  }
+
+  // Number of sorted points within sqrt(limit) of `at`; which they are stands in `hits`.
+  within(at, limit) {
+    const { E, points, keys, hits } = this, radius = Math.sqrt(limit) * 1.000001;
+    const end = firstAtLeast(keys, at[this.axis] + radius);
+    let size = 0;
+    for (let k = firstAtLeast(keys, at[this.axis] - radius); k < end; k++) {
+      let sum = 0;
+      for (let e = 0, p = k * E; e < E; e++, p++) {
+        const d = points[p] - at[e];
+        sum += d * d;
+        if (sum > limit) break;
+      }
+      if (sum <= limit) hits[size++] = k;
+    }
+    return size;
+  }
+}
+
+function widestAxis(points, E) {
+  const sums = new Float64Array(E), squares = new Float64Array(E);
+  for (let p = 0; p < points.length; p++) {
+    sums[p % E] += points[p];
+    squares[p % E] += points[p] ** 2;
+  }
+  const count = points.length / E || 1;
+  const spreads = squares.map((square, e) => square / count - (sums[e] / count) ** 2);
+  return spreads.indexOf(Math.max(...spreads));
+}
+
+function firstAtLeast(sorted, value) {
+  let low = 0, high = sorted.length;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (sorted[middle] < value) low = middle + 1;
+    else high = middle;
+  }
+  return low;
 }
 
 class MeanShift {
@@ -41,13 +100,13 @@ class MeanShift {
     if (!modes.length) modes = this.ofFar(all(), sample, []);
     if (!modes.length) return this.nothing();
     let found = this.assign(modes);
-    let away = Math.max(...found.means.map((mean, c) => this.gap(mean, modes[c]))) > AWAY ** 2 * this.limit;
-    for (let turn = 0; turn < TURNS; turn++) {
+    let away = Math.max(...found.means.map((mean, c) => this.gap(mean, modes[c]))) > MEAN_SHIFT.AWAY ** 2 * this.limit;
+    for (let turn = 0; turn < MEAN_SHIFT.TURNS; turn++) {
       const far = found.far;
       const fresh = this.ofFar(far, sample, found.means);
       if (fresh.length || away) found = this.assign([...found.means, ...fresh]);
       away = false;
-      if (!fresh.length || far.length <= FAR) break;
+      if (!fresh.length || far.length <= MEAN_SHIFT.FAR) break;
     }
     return this.dropSmall(found);
   }
@@ -68,51 +127,27 @@ class MeanShift {
     return out;
   }
 
-  // Squared distances of all points (M, E) to a vector.
-  distances(points, at, out) {
-    const E = this.E;
-    for (let i = 0, p = 0; p < points.length; i++) {
-      let sum = 0;
-      for (let e = 0; e < E; e++, p++) {
-        const d = points[p] - at[e];
-        sum += d * d;
-      }
-      out[i] = sum;
-    }
-  }
-
-  claim(points, at, reach, squared, claimed) {
-    this.distances(points, at, squared);
-    for (let i = 0; i < claimed.length; i++) if (squared[i] <= reach) claimed[i] = 1;
+  claim(cloud, at, reach, claimed) {
+    const size = cloud.within(at, reach);
+    for (let i = 0; i < size; i++) claimed[cloud.hits[i]] = 1;
   }
 
   // Modes above the first `own` of the points (M, E), heaviest first, away from the `known`.
   climb(points, weights, own, known, floor) {
-    const { E, limit } = this, M = weights.length;
-    const squared = new Float32Array(M), claimed = new Uint8Array(M);
+    const { limit } = this, cloud = new Cloud(points, weights, this.E);
+    const claimed = new Uint8Array(weights.length);
+    const least = Math.max(this.minPoints, MEAN_SHIFT.TRUST * (weights[0] > 1 ? weights[0] : 0));
     const modes = [...known], masses = known.map(() => 0);
-    for (const mode of known) this.claim(points, mode, STOP * limit, squared, claimed);
+    for (const mode of known) this.claim(cloud, mode, MEAN_SHIFT.STOP * limit, claimed);
     for (let seed = 0; seed < own; seed++) {
-      if (claimed[seed] || modes.length - known.length >= 1024) continue;
+      if (claimed[cloud.place[seed]] || modes.length - known.length >= MEAN_SHIFT.ROOM) continue;
       if (performance.now() > this.deadline) throw TOO_LATE;
-      let at = points.slice(seed * E, seed * E + E);
-      this.claim(points, at, STOP * limit, squared, claimed);
-      let arrived = false, mass = 0;
-      for (let step = 0; step < ROUNDS; step++) {
-        const shift = this.shifted(points, weights, own, at, squared);
-        mass = shift.mass;
-        if (step === 0 && mass < floor) { arrived = true; break; }
-        const length = this.gap(at, shift.moved);
-        at = shift.moved;
-        arrived = modes.some((mode) => this.gap(at, mode) <= STOP * limit);
-        if (arrived || length <= STILL * STILL * limit) break;
-      }
-      if (arrived) continue;
-      modes.push(at);
-      masses.push(mass);
-      this.claim(points, at, STOP * limit, squared, claimed);
+      const found = this.ascend(cloud, own, cloud.place[seed], modes, floor * least, claimed);
+      if (!found) continue;
+      modes.push(found.at);
+      masses.push(found.mass);
+      this.claim(cloud, found.at, MEAN_SHIFT.STOP * limit, claimed);
     }
-    const least = Math.max(this.minPoints, TRUST * (weights[0] > 1 ? weights[0] : 0));
     const order = modes.map((_, i) => i).slice(known.length).sort((a, b) => masses[b] - masses[a] || a - b);
     const kept = [...known];
     for (const i of order) {
@@ -121,16 +156,33 @@ class MeanShift {
     return kept.slice(known.length);
   }
 
+  // The mode above one point and its mass; null where the path ends at a mode known already.
+  ascend(cloud, own, seed, modes, least, claimed) {
+    const { E, limit } = this;
+    let at = cloud.points.slice(seed * E, seed * E + E), mass = 0;
+    this.claim(cloud, at, MEAN_SHIFT.STOP * limit, claimed);
+    for (let step = 0; step < MEAN_SHIFT.ROUNDS; step++) {
+      const shift = this.shifted(cloud, own, at);
+      mass = shift.mass;
+      if (step === 0 && mass < least) return null;
+      const length = this.gap(at, shift.moved);
+      at = shift.moved;
+      if (length <= MEAN_SHIFT.STILL * limit) break;
+      if (modes.some((mode) => this.gap(at, mode) <= MEAN_SHIFT.STOP * limit)) return null;
+    }
+    return { at, mass };
+  }
+
   // Weighted mean of the points within the bandwidth of `at`, and the weight of own ones there.
-  shifted(points, weights, own, at, squared) {
-    const { E, limit } = this, sum = new Float64Array(E);
-    this.distances(points, at, squared);
+  shifted(cloud, own, at) {
+    const { E, limit } = this, { weights, order, points, hits } = cloud, sum = new Float64Array(E);
     let mass = 0, total = 0;
-    for (let i = 0; i < weights.length; i++) {
-      if (squared[i] > limit) continue;
-      if (i < own) mass += weights[i];
-      total += weights[i];
-      for (let e = 0; e < E; e++) sum[e] += weights[i] * (points[i * E + e] - at[e]);
+    const size = cloud.within(at, limit);
+    for (let i = 0; i < size; i++) {
+      const k = hits[i], weight = weights[k];
+      if (order[k] < own) mass += weight;
+      total += weight;
+      for (let e = 0, p = k * E; e < E; e++, p++) sum[e] += weight * (points[p] - at[e]);
     }
     const moved = new Float32Array(E);
     for (let e = 0; e < E; e++) moved[e] = total ? at[e] + sum[e] / total : at[e];
@@ -139,30 +191,30 @@ class MeanShift {
 
   ofSample() {
     let modes, sample;
-    for (const size of SAMPLES) {
+    for (const [size, mess] of MEAN_SHIFT.SAMPLES) {
       const points = this.take(spread(this.count, size)), M = points.length / this.E;
       modes = this.climb(points, new Float32Array(M).fill(this.count / M), M, [], 0);
-      const near = new Uint8Array(M), squared = new Float32Array(M);
-      for (const mode of modes) this.claim(points, mode, this.limit, squared, near);
+      const near = new Uint8Array(M), cloud = new Cloud(points, new Float32Array(M), this.E);
+      for (const mode of modes) this.claim(cloud, mode, this.limit, near);
       const keep = [];
-      near.forEach((flag, i) => flag && keep.push(i));
+      for (let i = 0; i < M; i++) if (near[cloud.place[i]]) keep.push(i);
       sample = new Float32Array(keep.length * this.E);
       keep.forEach((i, k) => sample.set(points.subarray(i * this.E, (i + 1) * this.E), k * this.E));
-      if (keep.length >= (1 - MESS) * M || M < size) break;
+      if (keep.length >= (1 - mess) * M || M < size) break;
     }
     return { modes, sample };
   }
 
   ofFar(far, sample, known) {
     if (far.length < this.minPoints) return [];
-    const some = far.length > FAR ? spread(far.length, FAR).map((rank) => far[rank]) : far;
+    const some = far.length > MEAN_SHIFT.FAR ? spread(far.length, MEAN_SHIFT.FAR).map((rank) => far[rank]) : far;
     const points = new Float32Array(some.length * this.E + sample.length);
     points.set(this.take(some));
     points.set(sample, some.length * this.E);
     const M = sample.length / this.E;
     const weights = new Float32Array(some.length + M).fill(far.length / some.length);
     weights.fill((this.count - far.length) / Math.max(M, 1), some.length);
-    return this.climb(points, weights, some.length, known, this.minPoints / 2);
+    return this.climb(points, weights, some.length, known, 0.5);
   }
 
   // The nearest center of every point; means and counts of those within the bandwidth.

@@ -95,7 +95,7 @@ def image_uri(image: Picture, size: tuple[int, int]) -> str:
 
 def deflated(values: Array) -> str:
     """Bytes of an array, deflated (zlib), in base64."""
-    return base64.b64encode(zlib.compress(np.ascontiguousarray(values).tobytes(), 9)).decode()
+    return base64.b64encode(zlib.compress(np.ascontiguousarray(values).tobytes(), 6)).decode()
 
 
 def differences(planes: Picture) -> Picture:

@@ -95,13 +95,13 @@ class Scatter {
   }
 
   paintMeans(c, scale, x, y, ink) {
-    const numbered = this.means.length <= 40;
+    const numbered = this.means.length <= 40, calm = Math.min(0.9, 36 / this.means.length);
     c.strokeStyle = c.fillStyle = ink;
     c.font = `${11 * this.ratio}px system-ui, sans-serif`;
     for (const { id, vector } of this.means) {
       const [px, py] = this.projectVector(vector);
       const [cx, cy] = [x + scale * px, y - scale * py];
-      c.globalAlpha = this.selected.size && !this.selected.has(id) ? 0.25 : 0.9;
+      c.globalAlpha = this.selected.has(id) ? 0.9 : this.selected.size ? calm / 4 : calm;
       c.lineWidth = (this.selected.has(id) ? 2 : 1) * this.ratio;
       c.beginPath();
       c.arc(cx, cy, scale * this.data.info.delta_v, 0, 2 * Math.PI);

@@ -24,15 +24,21 @@ function wireSlider(explorer) {
   const marks = [[delta_v, "δ<sub>v</sub>", ""], [delta_d, "δ<sub>d</sub>", ""], [bandwidth, "●", "tuned"]];
   $("ticks").innerHTML = marks.map(([at, text, kind]) =>
     `<span class="${kind}" style="left:${(100 * (at - low)) / (top - low)}%">${text}</span>`).join("");
-  let begun = false, waiting = 0;
+  let begun = false, waiting = 0, done = true;
+  const cluster = (dragging) => {
+    done = explorer.recluster(Number(slider.value), begun, dragging);
+    begun ||= done;
+  };
   slider.addEventListener("input", () => {
     waiting ||= requestAnimationFrame(() => {
       waiting = 0;
-      explorer.recluster(Number(slider.value), begun);
-      begun = true;
+      cluster(true);
     });
   });
-  slider.addEventListener("change", () => requestAnimationFrame(() => { begun = false; }));
+  slider.addEventListener("change", () => requestAnimationFrame(() => {
+    if (!done) cluster(false);
+    begun = false;
+  }));
 }
 
 function wireButtons(explorer) {

@@ -143,7 +143,8 @@ class Browser:
         self.run("new Promise(f => requestAnimationFrame(() => requestAnimationFrame(f)))")
 
     def mouse(self, kind, x, y, *, down=False, **more):
-        self.call("Input.dispatchMouseEvent", type=kind, x=x, y=y, button="left" if down else "none",
+        button = "left" if down else "none"
+        self.call("Input.dispatchMouseEvent", type=kind, x=x, y=y, button=button,
                   buttons=int(down), pointerType="mouse", **more)  # fmt: skip
 
     def hover(self, x, y):
@@ -180,8 +181,9 @@ class Browser:
 
     def box(self, selector):
         """Left, top, width and height of an element on the screen."""
-        code = f"(() => {{ const b = document.querySelector({json.dumps(selector)}).getBoundingClientRect();"
-        return self.run(code + " return [b.left, b.top, b.width, b.height]; })()")
+        element = f"document.querySelector({json.dumps(selector)})"
+        code = f"(b => [b.left, b.top, b.width, b.height])({element}.getBoundingClientRect())"
+        return self.run(code)
 
     def press(self, selector, **more):
         """Click the middle of an element."""
