@@ -28,6 +28,9 @@ class PixelClusterer(ClusterMixin, BaseEstimator):
     Attributes after a fit: `labels_` (N,), `cluster_centers_` (C, E), `n_features_in_`.
     """
 
+    labels_: Any
+    cluster_centers_: Any
+
     def fit(self, X: Any, y: None = None) -> Self:  # noqa: ARG002  (scikit-learn's signature)
         """Cluster the points X (N, E), N >= 1.
 

@@ -1,11 +1,11 @@
 """Clustering a sample by any method, then all pixels by their nearest prototype of the sample.
 
 A density clusterer costs seconds at the scale of pixels, and neighbouring pixels tell it nothing
-new. So (1) it clusters a spread sample of M of the N pixels, its counts scaled by M / N; (2) some of
-the clustered points become prototypes, and one pass over all pixels gives each the cluster of its
-nearest prototype, or noise if that is farther away than any point of that cluster in the sample is
-from its nearest prototype; (3) the same is done once more with the pixels that are noise, among
-which clusters too small for the first sample are found.
+new. So (1) it clusters a spread sample of M of the N pixels, its counts scaled by M / N; (2) some
+of the clustered points become prototypes, and one pass over all pixels gives each the cluster of
+its nearest prototype, or noise if that is farther away than any point of that cluster in the
+sample is from its nearest prototype; (3) the same is done once more with the pixels that are
+noise, among which clusters too small for the first sample are found.
 """
 
 from collections.abc import Callable
@@ -78,7 +78,7 @@ def condensed(
 def choose(points: Array, labels: Labels) -> Prototypes:
     """Return prototypes of the clusters of points (M, E), their number by the clusters' sizes."""
     rows, clusters, reaches = [], [], []
-    share = PROTOTYPES / max(np.count_nonzero(labels != NOISE), 1)
+    share = PROTOTYPES / max(int(np.count_nonzero(labels != NOISE)), 1)
     for index, value in enumerate(np.unique(labels[labels != NOISE])):
         members = points[labels == value]
         chosen = spread(len(members), max(FEWEST, int(share * len(members))))

@@ -1,6 +1,6 @@
 """A road picture with its lanes: `LaneSample`, whose labels are the lanes drawn as strokes."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +18,7 @@ class LaneSample(Sample):
     `lanes` in the image's pixels; `width` of the strokes in `labels`, in pixels.
     """
 
-    lanes: Lanes = Lanes()
+    lanes: Lanes = field(default_factory=Lanes)
     width: float = 5.0
 
 

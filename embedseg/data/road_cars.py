@@ -1,11 +1,12 @@
 """Cars and lorries of a generated road picture, seen from behind, far ones first."""
 
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
 
 from embedseg.data.road_geometry import Road
-from embedseg.data.road_scenery import Colour, Picture, _fill
+from embedseg.data.road_scenery import Colour, Picture, fill_polygon
 
 PAINTS: tuple[Colour, ...] = (
     (225, 226, 228), (28, 28, 30), (120, 124, 130), (170, 172, 176), (110, 24, 26),
@@ -32,7 +33,7 @@ def draw_cars(picture: Picture, road: Road, rng: np.random.Generator) -> None:
     lines = road.offsets or (-1.8, 1.8)
     crowd = rng.choice([0.0, 0.5, 1.0, 1.6])
     cars = []
-    for left, right in zip(lines[:-1], lines[1:], strict=True):
+    for left, right in pairwise(lines):
         own = left < _camera_across(road) < right
         z = NEAREST + (8.0 if own else 0.0) + rng.exponential(14)
         while rng.random() < crowd / (1 + 0.5 * crowd) and z < 150:
@@ -40,7 +41,8 @@ def draw_cars(picture: Picture, road: Road, rng: np.random.Generator) -> None:
             z += cars[-1].length + 6 + rng.exponential(18)
     dark = rng.uniform(0.7, 1.05)
     for car in sorted(cars, key=lambda car: -car.z):
-        _draw(picture, road, car._replace(colour=tuple(dark * c for c in car.colour)))
+        r, g, b = car.colour
+        _draw(picture, road, car._replace(colour=(dark * r, dark * g, dark * b)))
 
 
 def _camera_across(road: Road) -> float:
@@ -73,29 +75,76 @@ def _draw(picture: Picture, road: Road, car: _Car) -> None:
         return car.colour[0] * by, car.colour[1] * by, car.colour[2] * by
 
     far = car.length
-    _shadow(picture, at((-half - 0.2, 0, -0.3), (half + 0.2, 0, -0.3), (half, 0, far), (-half, 0, far)))
+    _shadow(
+        picture, at((-half - 0.2, 0, -0.3), (half + 0.2, 0, -0.3), (half, 0, far), (-half, 0, far))
+    )
     side = half if car.across + half < _camera_across(road) else -half
     top = roof if side > 0 else -roof
-    _fill(picture, at((side, 0.25, 0), (side, 0.25, far), (side, waist, far), (side, waist, 0)), shade(0.7))
+    fill_polygon(
+        picture,
+        at((side, 0.25, 0), (side, 0.25, far), (side, waist, far), (side, waist, 0)),
+        shade(0.7),
+    )
     if not car.box:
-        _fill(picture, at((side, waist, 0), (side, waist, far * 0.75), (top, tall, far * 0.6), (top, tall, 0.7)), GLASS)
+        fill_polygon(
+            picture,
+            at(
+                (side, waist, 0),
+                (side, waist, far * 0.75),
+                (top, tall, far * 0.6),
+                (top, tall, 0.7),
+            ),
+            GLASS,
+        )
     for back in (0.8, far - 0.9):
-        wheel = at((side, 0, back - 0.33), (side, 0, back + 0.33), (side, 0.6, back + 0.33), (side, 0.6, back - 0.33))
-        _fill(picture, wheel, RUBBER)
+        wheel = at(
+            (side, 0, back - 0.33),
+            (side, 0, back + 0.33),
+            (side, 0.6, back + 0.33),
+            (side, 0.6, back - 0.33),
+        )
+        fill_polygon(picture, wheel, RUBBER)
     for inner, outer in ((-half, -half + 0.25), (half - 0.25, half)):
-        _fill(picture, at((inner, 0, 0), (outer, 0, 0), (outer, 0.35, 0), (inner, 0.35, 0)), RUBBER)
-    _fill(picture, at((-half, 0.22, 0), (half, 0.22, 0), (half, waist, 0), (-half, waist, 0)), shade(0.9))
+        fill_polygon(
+            picture, at((inner, 0, 0), (outer, 0, 0), (outer, 0.35, 0), (inner, 0.35, 0)), RUBBER
+        )
+    fill_polygon(
+        picture,
+        at((-half, 0.22, 0), (half, 0.22, 0), (half, waist, 0), (-half, waist, 0)),
+        shade(0.9),
+    )
     cabin = at((-half, waist, 0), (half, waist, 0), (roof, tall, 0.5), (-roof, tall, 0.5))
-    _fill(picture, cabin, shade(1.0))
+    fill_polygon(picture, cabin, shade(1.0))
     low, high = (0.55 * tall, 0.85 * tall) if car.box else (0.62 * tall, 0.94 * tall)
     pane = 0.8 * half if car.box else 0.86 * (half + roof) / 2
     if not car.box or tall < 2.6:
-        _fill(picture, at((-pane, low, 0.1), (pane, low, 0.1), (pane * 0.88, high, 0.4), (-pane * 0.88, high, 0.4)), GLASS)
-    _fill(picture, at((-half, 0.22, 0), (half, 0.22, 0), (half, 0.32, 0), (-half, 0.32, 0)), shade(0.55))
+        fill_polygon(
+            picture,
+            at(
+                (-pane, low, 0.1),
+                (pane, low, 0.1),
+                (pane * 0.88, high, 0.4),
+                (-pane * 0.88, high, 0.4),
+            ),
+            GLASS,
+        )
+    fill_polygon(
+        picture,
+        at((-half, 0.22, 0), (half, 0.22, 0), (half, 0.32, 0), (-half, 0.32, 0)),
+        shade(0.55),
+    )
     lamp = (0.48 * tall, 0.56 * tall) if not car.box else (0.3 * tall, 0.42 * tall)
     for inner, outer in ((-half, -half + 0.35), (half - 0.35, half)):
-        _fill(picture, at((inner, lamp[0], 0), (outer, lamp[0], 0), (outer, lamp[1], 0), (inner, lamp[1], 0)), LAMP)
-    _fill(picture, at((-0.25, 0.36, 0), (0.25, 0.36, 0), (0.25, 0.48, 0), (-0.25, 0.48, 0)), (180, 180, 176))
+        fill_polygon(
+            picture,
+            at((inner, lamp[0], 0), (outer, lamp[0], 0), (outer, lamp[1], 0), (inner, lamp[1], 0)),
+            LAMP,
+        )
+    fill_polygon(
+        picture,
+        at((-0.25, 0.36, 0), (0.25, 0.36, 0), (0.25, 0.48, 0), (-0.25, 0.48, 0)),
+        (180, 180, 176),
+    )
 
 
 def _shadow(picture: Picture, corners: np.ndarray) -> None:
@@ -107,5 +156,5 @@ def _shadow(picture: Picture, corners: np.ndarray) -> None:
         return
     part = picture[y0:y1, x0:x1]
     mask = np.zeros((*part.shape[:2], 3), np.uint8)
-    _fill(mask, corners - (x0, y0), (255, 255, 255))
+    fill_polygon(mask, corners - (x0, y0), (255, 255, 255))
     part[:] = (part * (1 - 0.75 * mask / 255.0)).astype(np.uint8)

@@ -13,7 +13,16 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from embedseg.lanes.polylines import Lanes, Points, Size, at_rows, clipped, lanes_of, moved, resize_matrix
+from embedseg.lanes.polylines import (
+    Lanes,
+    Points,
+    Size,
+    at_rows,
+    clipped,
+    lanes_of,
+    moved,
+    resize_matrix,
+)
 
 Row = NDArray[np.float64]  # one value for each row of the image
 
@@ -69,12 +78,20 @@ def labelled_road(source: Lanes, size: Size, rng: np.random.Generator) -> Road:
     focal = FOCAL * size[1]
     distance = np.where(rows > horizon, focal / np.maximum(scale, NEAR), np.inf)
     squeeze = (size[0] / source.size[0]) / (size[1] / source.size[1])
-    reference = _extended(max(lanes.points, key=_height), rows) if len(lanes) else rows * 0 + size[1] / 2
+    reference = (
+        _extended(max(lanes.points, key=_height), rows) if len(lanes) else rows * 0 + size[1] / 2
+    )
     offsets = [_offset(lane, reference, scale) for lane in lanes.points]
     order = np.argsort(offsets, kind="stable")
     sorted_lanes = Lanes(tuple(lanes.points[i] for i in order), size, source.name)
     return Road(
-        sorted_lanes, horizon, distance, scale, scale * squeeze, reference, tuple(offsets[i] for i in order)
+        sorted_lanes,
+        horizon,
+        distance,
+        scale,
+        scale * squeeze,
+        reference,
+        tuple(offsets[i] for i in order),
     )
 
 
@@ -146,7 +163,9 @@ def generated_road(size: Size, rng: np.random.Generator, name: str = "") -> Road
     y = flat + focal * squeeze * (rng.uniform(1.2, 2.2) - rise) / z
     keep = _seen_from_below(y)
     z, y = z[keep], y[keep]
-    bend = rng.normal(0, 1.2e-3) * z**2 / 2 + rng.normal(0, 1e-5) * z**3 / 6 + rng.normal(0, 0.03) * z
+    bend = (
+        rng.normal(0, 1.2e-3) * z**2 / 2 + rng.normal(0, 1e-5) * z**3 / 6 + rng.normal(0, 0.03) * z
+    )
     rows = np.arange(height, dtype=np.float64)
     horizon = max(float(y[-1]), -1.0)
     ground = np.interp(rows, y[::-1], z[::-1])
@@ -158,7 +177,9 @@ def generated_road(size: Size, rng: np.random.Generator, name: str = "") -> Road
     far = z <= rng.uniform(45, 110)
     columns = [middle + focal * (offset + bend[far]) / z[far] for offset in offsets]
     lanes = lanes_of([np.c_[x, y[far]][::-1] for x in columns], size, name)
-    return _visible(Road(lanes, horizon, distance, scale, scale * squeeze, reference, tuple(offsets)))
+    return _visible(
+        Road(lanes, horizon, distance, scale, scale * squeeze, reference, tuple(offsets))
+    )
 
 
 def _seen_from_below(y: Row) -> NDArray[np.bool_]:

@@ -4,6 +4,8 @@ Everything is a function of where a pixel lies on the ground: `across` in metres
 reference line and `distance` in metres from the camera.
 """
 
+from itertools import pairwise
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -48,7 +50,11 @@ def _place(road: Road) -> tuple[Field, Field]:
 
 
 def _texture(
-    across: Field, z: Field, per_metre_across: float, per_metre_along: float, rng: np.random.Generator
+    across: Field,
+    z: Field,
+    per_metre_across: float,
+    per_metre_along: float,
+    rng: np.random.Generator,
 ) -> Field:
     """Return noise of deviation 1 that lies on the ground."""
     noise = smooth_noise((TILE, TILE), rng.uniform(1.5, 4.0), rng)
@@ -71,7 +77,7 @@ def _across_table(road: Road, rng: np.random.Generator) -> Field:
     on_road = (place >= left) & (place <= right)
     tone *= 1 + 0.03 * np.convolve(rng.standard_normal(len(place)), np.ones(9) / 3, "same")
     depth = rng.uniform(-0.05, 0.16)
-    for begin, end in zip(lines[:-1], lines[1:], strict=True):
+    for begin, end in pairwise(lines):
         for track in (-0.85, 0.85):
             tone *= 1 - depth * np.exp(-((place - (begin + end) / 2 - track) ** 2) / 0.18)
     if rng.random() < 0.6:  # seams between slabs, beside the lines
@@ -117,7 +123,7 @@ def paint_lines(ground: Field, road: Road, rng: np.random.Generator) -> None:
         seen = np.flatnonzero(cover.any(axis=1))
         if len(seen):
             rows = slice(seen[0], seen[-1] + 1)
-            ground[rows] += alpha[rows] * (np.float32(colour) - ground[rows])
+            ground[rows] += alpha[rows] * (np.array(colour, np.float32) - ground[rows])
 
 
 def _strokes(
@@ -127,7 +133,9 @@ def _strokes(
     half = rng.uniform(0.05, 0.1)
     if outer and rng.random() < 0.75:
         double = rng.random() < 0.15
-        return [(-0.14, half, 1.0, 1.0), (0.14, half, 1.0, 1.0)] if double else [(0.0, half, 1.0, 1.0)]
+        return (
+            [(-0.14, half, 1.0, 1.0), (0.14, half, 1.0, 1.0)] if double else [(0.0, half, 1.0, 1.0)]
+        )
     period = (12.2, 9.0, 6.0)[style]
     dashes = (0.0, half, period, rng.uniform(0.22, 0.5))
     dots = (0.0, 0.06, period / rng.integers(1, 5), 0.02)

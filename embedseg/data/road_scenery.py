@@ -28,7 +28,7 @@ def draw_sky(size: tuple[int, int], rng: np.random.Generator) -> Field:
     sky = zenith + (low - zenith) * down**0.7
     clouds = smooth_noise((height, max(width // 3, 1)), height / 9 + 2, rng)
     clouds += 0.6 * smooth_noise((height, max(width // 3, 1)), height / 20 + 1.5, rng)
-    clouds = cv2.resize(clouds, (width, height))
+    clouds = np.asarray(cv2.resize(clouds, (width, height)), np.float32)
     sky = sky * rng.uniform(0.75, 1.05) + (rng.uniform(0, 0.07) * clouds)[..., None]
     return np.asarray(np.clip(sky, 0, 1), np.float32)
 
@@ -40,7 +40,9 @@ def draw_horizon(picture: Picture, road: Road, rng: np.random.Generator) -> None
     if rng.random() < 0.7:
         grey = rng.uniform(60, 150)
         hills = np.array([0.92, 1.0, 1.06]) * grey
-        _silhouette(picture, foot, rng.uniform(0.02, 0.14) * foot * _ridge(width, 90, rng), hills, 0.04, rng)
+        _silhouette(
+            picture, foot, rng.uniform(0.02, 0.14) * foot * _ridge(width, 90, rng), hills, 0.04, rng
+        )
     for _ in range(rng.integers(0, 4)):
         tall = rng.uniform(0.04, 0.35) * foot * _ridge(width, rng.uniform(8, 40), rng)
         middle, spread = rng.uniform(0, width), rng.uniform(0.1, 0.7) * width
@@ -52,8 +54,11 @@ def draw_horizon(picture: Picture, road: Road, rng: np.random.Generator) -> None
 
 def _ridge(width: int, wave: float, rng: np.random.Generator) -> NDArray[np.float64]:
     """Return heights about 1, never below 0, for each column."""
-    ridge = smooth_noise((4, width), wave, rng)[1] + 0.35 * smooth_noise((4, width), wave / 4 + 1, rng)[1]
-    return np.maximum(1 + 0.5 * ridge.astype(np.float64), 0)
+    ridge = (
+        smooth_noise((4, width), wave, rng)[1]
+        + 0.35 * smooth_noise((4, width), wave / 4 + 1, rng)[1]
+    )
+    return np.asarray(np.maximum(1 + 0.5 * ridge.astype(np.float64), 0))
 
 
 def _silhouette(
@@ -84,13 +89,27 @@ def draw_barriers(picture: Picture, road: Road, rng: np.random.Generator) -> Non
         across = line + side * rng.uniform(0.8, 6.0)
         kind = rng.random()
         if kind < 0.45:
-            _wall(picture, road, across, (0.0, rng.uniform(0.7, 1.4)), WALLS[rng.integers(len(WALLS))], rng)
+            _wall(
+                picture,
+                road,
+                across,
+                (0.0, rng.uniform(0.7, 1.4)),
+                WALLS[rng.integers(len(WALLS))],
+                rng,
+            )
         elif kind < 0.8:
             for z in np.arange(4.0, 60.0, 4.0) + rng.uniform(0, 4):
                 _pole(picture, road, across, float(z), 0.7, 0.1, (95, 92, 88))
             _wall(picture, road, across, (0.45, 0.78), (150, 152, 155), rng)
         else:
-            _wall(picture, road, across, (0.0, rng.uniform(1, 4)), GREENS[rng.integers(len(GREENS))], rng)
+            _wall(
+                picture,
+                road,
+                across,
+                (0.0, rng.uniform(1, 4)),
+                GREENS[rng.integers(len(GREENS))],
+                rng,
+            )
 
 
 def _wall(
@@ -107,7 +126,7 @@ def _wall(
     x = road.reference[part] + across * road.scale[part]
     low, high = (np.c_[x, rows - up * road.upright[part]] for up in heights)
     shade = np.array(colour) * rng.uniform(0.6, 1.1)
-    _fill(picture, np.vstack([low, high[::-1]]), tuple(shade))
+    fill_polygon(picture, np.vstack([low, high[::-1]]), tuple(shade))
     _line(picture, high, tuple(np.minimum(shade * 1.2, 255)), 1)
 
 
@@ -121,25 +140,29 @@ def draw_poles(picture: Picture, road: Road, rng: np.random.Generator) -> None:
         grey = float(rng.uniform(50, 140))
         _pole(picture, road, across, z, tall, 0.15, (grey, grey, grey))
         if rng.random() < 0.4:
-            colour = ((210, 170, 40), (40, 100, 60), (200, 200, 200), (60, 90, 150))[rng.integers(4)]
+            colour = ((210, 170, 40), (40, 100, 60), (200, 200, 200), (60, 90, 150))[
+                rng.integers(4)
+            ]
             corners = [(-0.8, tall - 1.4), (0.8, tall - 1.4), (0.8, tall), (-0.8, tall)]
             sign = np.array([road.at(across + a, up, z) for a, up in corners])
-            _fill(picture, sign, colour)
+            fill_polygon(picture, sign, colour)
 
 
 def _pole(
     picture: Picture, road: Road, across: float, z: float, tall: float, thick: float, colour: Colour
 ) -> None:
     corners = [(-thick / 2, 0.0), (thick / 2, 0.0), (thick / 2, tall), (-thick / 2, tall)]
-    _fill(picture, np.array([road.at(across + a, up, z) for a, up in corners]), colour)
+    fill_polygon(picture, np.array([road.at(across + a, up, z) for a, up in corners]), colour)
 
 
-def _fill(picture: Picture, points: NDArray[np.float64], colour: tuple[float, ...]) -> None:
+def fill_polygon(picture: Picture, points: NDArray[np.float64], colour: tuple[float, ...]) -> None:
     """Fill a polygon of x, y, smoothly edged."""
     fixed = np.rint(np.clip(points, -1e4, 1e4) * 2**SHIFT).astype(np.int32)
     cv2.fillPoly(picture, [fixed], colour, cv2.LINE_AA, SHIFT)
 
 
-def _line(picture: Picture, points: NDArray[np.float64], colour: tuple[float, ...], thick: int) -> None:
+def _line(
+    picture: Picture, points: NDArray[np.float64], colour: tuple[float, ...], thick: int
+) -> None:
     fixed = np.rint(np.clip(points, -1e4, 1e4) * 2**SHIFT).astype(np.int32)
     cv2.polylines(picture, [fixed], False, colour, thick, cv2.LINE_AA, SHIFT)

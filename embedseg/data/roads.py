@@ -52,7 +52,7 @@ def roads(
 
 @lru_cache(maxsize=2)
 def label_lines(path: str) -> tuple[Lanes, ...]:
-    """Return the frames of a TuSimple label file, or of all `*.json` in a folder, that have lanes."""
+    """Return the frames with lanes of a TuSimple label file, or of all `*.json` in a folder."""
     place = Path(path)
     files = sorted(place.glob("*.json")) if place.is_dir() else [place]
     return tuple(lanes for file in files for lanes in read_tusimple(file) if len(lanes))
@@ -86,7 +86,9 @@ def draw_road(road: Road, rng: np.random.Generator) -> NDArray[np.uint8]:
     return _photograph(picture, road, rng)
 
 
-def _photograph(picture: NDArray[np.uint8], road: Road, rng: np.random.Generator) -> NDArray[np.uint8]:
+def _photograph(
+    picture: NDArray[np.uint8], road: Road, rng: np.random.Generator
+) -> NDArray[np.uint8]:
     """Add haze towards the horizon, exposure, lens and sensor."""
     height, width = picture.shape[:2]
     rows = np.arange(height)[:, None, None]
