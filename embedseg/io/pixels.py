@@ -80,8 +80,8 @@ def _whole(path: Path, read: Callable[[Path], Stored]) -> Stored:
 
 def _deep_colour(start: bytes) -> bool:
     """Tell whether a PNG has 16 bits in more than one channel, which Pillow would cut to 8."""
-    depth, colour_type = start[24], start[25]
-    return depth == 16 and colour_type != 0
+    depth, colour_type = start[24:25], start[25:26]  # empty where the file ends before them
+    return depth == b"\x10" and colour_type not in (b"", b"\0")
 
 
 def _read_npy(path: Path) -> Stored:

@@ -2,6 +2,7 @@
 
 import io
 import re
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -311,3 +312,11 @@ def test_leaf_pictures_lose_only_their_alpha(data_root):
     image = read_image(data_root / "cvppp/A1/plant001_rgb.png")
     assert image.shape == (530, 500, 3)
     assert 50 < image.mean() < 200
+
+
+def test_a_png_cut_in_its_header_is_refused(tmp_path: Path) -> None:
+    file = tmp_path / "cut.png"
+    for length in (9, 20, 24, 25):
+        file.write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(length - 8))
+        with pytest.raises(InputError, match=r"cut\.png"):
+            read_image(file)
