@@ -26,7 +26,17 @@ ALLOWED: dict[str, set[str]] = {
     },
     "clustering": set(),
 }  # fmt: skip
-FREE = {"cli", "demo", "predict", "evaluate", "info", "__init__"}  # what users call: may use all
+FREE = {  # what users call: may use all
+    "cli", "commands", "demo", "predict", "evaluate", "info", "__init__",
+}  # fmt: skip
+    "cli",
+    "commands",
+    "demo",
+    "predict",
+    "evaluate",
+    "info",
+    "__init__",
+}  # what users call: may use all
 HEAVY_CALLS = {"cuda"}  # a device comes from the inputs
 
 

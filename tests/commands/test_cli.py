@@ -16,7 +16,8 @@ import torch
 from PIL import Image
 from safetensors.torch import load_file, save_file
 
-from embedseg.cli import COMMANDS, FAILED, PARTLY_FAILED, main
+from embedseg.cli import COMMANDS, main
+from embedseg.commands.common import FAILED, PARTLY_FAILED
 from tests.scenes import discs
 
 

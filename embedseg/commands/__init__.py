@@ -1,0 +1,1 @@
+"""The commands of `embedseg`, one file each: add_arguments(parser), run(arguments)."""

@@ -1,0 +1,52 @@
+"""`embedseg evaluate`: score label images against truth, or a model on a data set."""
+
+import argparse
+import sys
+from pathlib import Path
+
+from embedseg.commands.common import PARTLY_FAILED, add_device, load_model
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of `evaluate`."""
+    parser.add_argument(
+        "model", type=Path, metavar="PREDICTIONS|RUN", help="label files; a run with --data"
+    )
+    parser.add_argument("truth", type=Path, nargs="?", help="folder of true label files")
+    parser.add_argument("--data", help="data set to score a run on: cvppp:DIR, folder:DIR")
+    parser.add_argument("--list", type=Path, dest="names", help="file with the names to score")
+    parser.add_argument(
+        "--true-foreground", action="store_true", help="give the model the foreground of the truth"
+    )
+    parser.add_argument("--csv", type=Path, help="also write the table as CSV")
+    parser.add_argument("--json", type=Path, help="also write the table as JSON")
+    add_device(parser)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Print the scores of label files against truth, or of a model on a data set."""
+    from embedseg.evaluate import evaluate_folders, evaluate_model
+    from embedseg.io import atomic_path
+
+    if (arguments.truth is None) == (arguments.data is None):
+        raise ValueError("evaluate takes either PREDICTIONS TRUTH or RUN --data KIND:WHERE")
+    failures: dict[str, str] = {}
+    if arguments.data is None:
+        if arguments.true_foreground or arguments.names:
+            raise ValueError("--true-foreground and --list go with --data")
+        scores, failures = evaluate_folders(arguments.model, arguments.truth)
+    else:
+        scores = evaluate_model(
+            load_model(arguments),
+            arguments.data,
+            arguments.names,
+            true_foreground=arguments.true_foreground,
+        )
+    print(scores.to_table())
+    for path, write in ((arguments.csv, scores.to_csv), (arguments.json, scores.to_json)):
+        if path is not None:
+            with atomic_path(path) as temporary:
+                write(temporary)
+    for reason in failures.values():
+        print(f"embedseg: {reason}", file=sys.stderr)
+    return PARTLY_FAILED if failures else 0

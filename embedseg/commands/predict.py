@@ -1,0 +1,54 @@
+"""`embedseg predict`: segment images with a trained model."""
+
+import argparse
+import sys
+from pathlib import Path
+
+from embedseg.commands.common import FAILED, PARTLY_FAILED, add_device, load_model
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of `predict`."""
+    parser.add_argument("model", type=Path, help="run folder or .safetensors file")
+    parser.add_argument("images", nargs="+", help="files, folders, globs, or - for paths on stdin")
+    parser.add_argument("--out", type=Path, default=Path("predictions"), help="folder to write to")
+    parser.add_argument(
+        "--save", nargs="+", default=["labels", "overlay"], metavar="WHAT",
+        help="of labels, overlay, pca, embedding, foreground, scores (default: labels overlay)",
+    )  # fmt: skip
+    parser.add_argument("--foreground", type=Path, metavar="DIR", help="masks to use as foreground")
+    parser.add_argument("--bandwidth", type=float, help="of mean-shift, instead of the model's own")
+    add_device(parser)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Segment pictures; print what was written, report what failed."""
+    from embedseg.io import list_images
+    from embedseg.predict import predict_files
+
+    images = list_images(arguments.images)
+    model = load_model(arguments)
+    clusterer = None
+    if arguments.bandwidth is not None:
+        from clustering import MeanShift
+
+        if arguments.bandwidth <= 0:
+            raise ValueError(
+                f"--bandwidth must be > 0, got {arguments.bandwidth}; "
+                f"this model's own is {model.spec.default_bandwidth}"
+            )
+        clusterer = MeanShift(bandwidth=arguments.bandwidth)
+    outcome = predict_files(
+        model,
+        images,
+        arguments.out,
+        products=arguments.save,
+        foreground=arguments.foreground,
+        clusterer=clusterer,
+    )
+    done, failed = len(outcome.instances), len(outcome.failures)
+    count = sum(outcome.instances.values())
+    print(f"{done} images, {count} instances, {outcome.seconds:.1f} s -> {arguments.out}")
+    if failed:
+        print(f"{failed} of {done + failed} images failed, see above", file=sys.stderr)
+    return (PARTLY_FAILED if done else FAILED) if failed else 0
