@@ -29,14 +29,6 @@ ALLOWED: dict[str, set[str]] = {
 FREE = {  # what users call: may use all
     "cli", "commands", "demo", "predict", "evaluate", "info", "__init__",
 }  # fmt: skip
-    "cli",
-    "commands",
-    "demo",
-    "predict",
-    "evaluate",
-    "info",
-    "__init__",
-}  # what users call: may use all
 HEAVY_CALLS = {"cuda"}  # a device comes from the inputs
 
 
