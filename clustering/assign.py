@@ -1,9 +1,13 @@
 """Assigning points to centres: the nearest one, absorbing noise, merging centres that are close."""
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
-from clustering.base import NOISE, Array
+NOISE = -1  # the label of a point of no cluster
+
+Array = NDArray[Any]
 
 CHUNK = 16384  # points at a time, so that distances to 100 centres take 13 MB
 

@@ -11,15 +11,14 @@ from typing import Any, Self
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
-from sklearn.base import BaseEstimator, ClusterMixin
+from sklearn.base import BaseEstimator, ClusterMixin, clone
 from sklearn.utils.validation import validate_data
 
+from clustering.assign import NOISE, Array
 from clustering.pixels import Pixels, image, rows
+from clustering.tensors import TensorPixels, device_pixels
 
-NOISE = -1
-
-Array = NDArray[Any]
+__all__ = ["NOISE", "PixelClusterer"]
 
 
 class PixelClusterer(ClusterMixin, BaseEstimator):
@@ -36,6 +35,12 @@ class PixelClusterer(ClusterMixin, BaseEstimator):
 
         Raises ValueError for anything but a finite two-dimensional array of numbers.
         """
+        if on_device(X):
+            if X.ndim != 2 or len(X) == 0:
+                raise ValueError(f"X must be (N, E) with N >= 1, got {tuple(X.shape)}")
+            self.n_features_in_ = X.shape[1]
+            self._fit_pixels(device_pixels(X.T, None))
+            return self._like(X)
         given = tensor_to_numpy(X) if isinstance(X, torch.Tensor) else X
         points: Array = validate_data(self, given, dtype=[np.float32, np.float64])
         self._fit_points(points)
@@ -50,18 +55,38 @@ class PixelClusterer(ClusterMixin, BaseEstimator):
 
         No True pixel is no error: `labels_` is then empty and there is no cluster.
         """
-        values, inside = tensor_to_numpy(embedding), tensor_to_numpy(mask)
-        if values.ndim < 2 or values.shape[1:] != inside.shape:
-            raise ValueError(
-                f"embedding {values.shape} and mask {inside.shape} do not fit; "
-                "give (E, *S) and (*S)"
-            )
-        if inside.dtype != np.bool_:
-            raise ValueError(f"mask must be boolean, got {inside.dtype}; pass mask > 0")
-        self.n_features_in_ = values.shape[0]
-        single = np.ascontiguousarray(values, np.float32)
-        self._fit_pixels(image(single, np.ascontiguousarray(inside)))
+        check_image(embedding, mask)
+        self.n_features_in_ = embedding.shape[0]
+        if on_device(embedding):
+            self._fit_pixels(device_pixels(embedding, torch.as_tensor(mask)))
+        else:
+            single = np.ascontiguousarray(tensor_to_numpy(embedding), np.float32)
+            self._fit_pixels(image(single, np.ascontiguousarray(tensor_to_numpy(mask))))
         return self._like(embedding)
+
+    def fit_images(self, embeddings: Any, masks: Any) -> Self:
+        """Cluster each image of embeddings (B, E, *S) within its mask (B, *S), B >= 1, in one call.
+
+        `labels_` has one int per True pixel of masks in C order; clusters are numbered on through
+        the batch, so none spans two images; `cluster_images_` (C,) is the image of each.
+        """
+        fits = [
+            clone(self).fit_image(embedding, mask)
+            for embedding, mask in zip(embeddings, masks, strict=True)
+        ]
+        sizes = [len(fitted.cluster_centers_) for fitted in fits]
+        first = np.cumsum([0, *sizes]).tolist()
+        labels = [
+            fit.labels_ + shift * (fit.labels_ != NOISE)
+            for fit, shift in zip(fits, first, strict=False)
+        ]
+        tensors = isinstance(embeddings, torch.Tensor)
+        join: Any = torch.cat if tensors else np.concatenate
+        self.labels_ = join(labels).to(torch.int32) if tensors else join(labels).astype(np.int32)
+        self.cluster_centers_ = join([fitted.cluster_centers_ for fitted in fits])
+        self.cluster_images_ = np.repeat(np.arange(len(fits)), sizes)
+        self.n_features_in_ = fits[0].n_features_in_
+        return self
 
     def _fit_points(self, points: Array) -> None:
         if points.dtype == np.float32:
@@ -71,14 +96,14 @@ class PixelClusterer(ClusterMixin, BaseEstimator):
         self._fit_pixels(rows((points - origin).astype(np.float32)))
         self.cluster_centers_ = self.cluster_centers_ + origin
 
-    def _fit_pixels(self, pixels: Pixels) -> None:
+    def _fit_pixels(self, pixels: Pixels | TensorPixels) -> None:
         if len(pixels):
             self._cluster(pixels)
         else:
             self.labels_ = np.empty(0, np.int32)
             self.cluster_centers_ = np.empty((0, pixels.dims), np.float32)
 
-    def _cluster(self, pixels: Pixels) -> None:
+    def _cluster(self, pixels: Pixels | TensorPixels) -> None:
         """Set `labels_` (N,) int32 and `cluster_centers_` (C, E) for N >= 1 pixels."""
         raise NotImplementedError
 
@@ -88,6 +113,20 @@ class PixelClusterer(ClusterMixin, BaseEstimator):
             for name in ("labels_", "cluster_centers_"):
                 setattr(self, name, torch.as_tensor(getattr(self, name), device=given.device))
         return self
+
+
+def check_image(embedding: Any, mask: Any) -> None:
+    """Raise ValueError unless embedding is (E, *S) and mask a boolean (*S)."""
+    shape, inside = tuple(embedding.shape), tuple(mask.shape)
+    if len(shape) < 2 or shape[1:] != inside:
+        raise ValueError(f"embedding {shape} and mask {inside} do not fit; give (E, *S) and (*S)")
+    if mask.dtype not in (np.bool_, torch.bool):
+        raise ValueError(f"mask must be boolean, got {mask.dtype}; pass mask > 0")
+
+
+def on_device(values: Any) -> bool:
+    """Tell whether these are a tensor that is not in the memory of the host."""
+    return isinstance(values, torch.Tensor) and values.device.type != "cpu"
 
 
 def tensor_to_numpy(values: Any) -> Array:

@@ -3,9 +3,9 @@
 A density clusterer costs seconds at the scale of pixels, and neighbouring pixels tell it nothing
 new. So (1) it clusters a spread sample of M of the N pixels, its counts scaled by M / N; (2) some
 of the clustered points become prototypes, and one pass over all pixels gives each the cluster of
-its nearest prototype, or noise if that is farther away than any point of that cluster in the
-sample is from its nearest prototype; (3) the same is done once more with the pixels that are
-noise, among which clusters too small for the first sample are found.
+its nearest prototype, or noise if that is farther away than any point of that cluster in the sample
+is from its nearest prototype; (3) the same is done once more with the pixels that are noise, among
+which clusters too small for the first sample are found.
 """
 
 from collections.abc import Callable
@@ -14,13 +14,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from clustering.assign import squared_distances
-from clustering.base import NOISE
+from clustering.assign import NOISE, squared_distances
 from clustering.nearest import assign
 from clustering.pixels import Array, Pixels, spread
+from clustering.tensors import TensorPixels
 
 PROTOTYPES = 512  # of all clusters together, about
 FEWEST = 8  # prototypes of one cluster, if it has so many points
+SLACK = 1 + 1e-5  # so that rounding does not leave out the point that set a reach
 
 Labels = NDArray[np.int32]
 Method = Callable[[Array, float], Labels]  # points (M, E) and M / N -> labels (M,), noise -1
@@ -54,7 +55,7 @@ class Condensed:
 
 
 def condensed(
-    pixels: Pixels, method: Method, size: int, min_size: int, n_threads: int | None
+    pixels: Pixels | TensorPixels, method: Method, size: int, min_size: int, n_threads: int | None
 ) -> Condensed:
     """Cluster the pixels by the method on samples of at most `size`; see the head of this file.
 
@@ -87,14 +88,16 @@ def choose(points: Array, labels: Labels) -> Prototypes:
         reach = np.sqrt(gaps.min(axis=1).max()) if len(members) > 1 else 0.0
         rows.append(members[chosen])
         clusters.append(np.full(len(chosen), index, np.int32))
-        reaches.append(np.full(len(chosen), reach, np.float32))
+        reaches.append(np.full(len(chosen), reach * SLACK, np.float32))
     if not rows:
         empty = np.empty((0, points.shape[1]), np.float32)
         return Prototypes(empty, np.empty(0, np.int32), np.empty(0, np.float32))
     return Prototypes(np.concatenate(rows), np.concatenate(clusters), np.concatenate(reaches))
 
 
-def _pass(pixels: Pixels, prototypes: Prototypes, n_threads: int | None) -> Condensed:
+def _pass(
+    pixels: Pixels | TensorPixels, prototypes: Prototypes, n_threads: int | None
+) -> Condensed:
     if len(prototypes.points) == 0:
         noise = np.full(len(pixels), NOISE, np.int32)
         return Condensed(noise, noise, prototypes.points)

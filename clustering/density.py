@@ -21,6 +21,7 @@ from clustering.base import NOISE, PixelClusterer
 from clustering.condense import Condensed, Labels, condensed
 from clustering.nearest import assign, require_finite
 from clustering.pixels import Array, Pixels, rows
+from clustering.tensors import TensorPixels
 
 log = logging.getLogger(__name__)
 
@@ -61,7 +62,7 @@ class HDBSCAN(PixelClusterer):
         self.exact = exact
         self.n_threads = n_threads
 
-    def _cluster(self, pixels: Pixels) -> None:
+    def _cluster(self, pixels: Pixels | TensorPixels) -> None:
         if self.min_cluster_size < 2:
             raise ValueError(f"min_cluster_size must be >= 2, got {self.min_cluster_size}; try 50")
         size = len(pixels) if self.exact else SAMPLE_HDBSCAN
@@ -116,7 +117,7 @@ class DBSCAN(PixelClusterer):
         self.exact = exact
         self.n_threads = n_threads
 
-    def _cluster(self, pixels: Pixels) -> None:
+    def _cluster(self, pixels: Pixels | TensorPixels) -> None:
         if not self.eps > 0:
             raise ValueError(f"eps must be > 0, got {self.eps}; try half the bandwidth")
         if self.min_samples < 1:
@@ -134,7 +135,11 @@ class DBSCAN(PixelClusterer):
 
 
 def _finish(
-    estimator: HDBSCAN | DBSCAN, pixels: Pixels, method: Any, size: int, min_size: int
+    estimator: HDBSCAN | DBSCAN,
+    pixels: Pixels | TensorPixels,
+    method: Any,
+    size: int,
+    min_size: int,
 ) -> None:
     """Store labels and cluster means, noise absorbed where the estimator asks for it."""
     if len(pixels) > size:
@@ -145,7 +150,7 @@ def _finish(
     estimator.cluster_centers_ = found.centres
 
 
-def _full(pixels: Pixels, method: Any) -> Condensed:
+def _full(pixels: Pixels | TensorPixels, method: Any) -> Condensed:
     """Return the library's own labels of all points."""
     require_finite(pixels)
     points = pixels.take(np.arange(len(pixels))).T

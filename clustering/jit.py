@@ -50,6 +50,7 @@ def kernel(function: Callable[..., Any]) -> Callable[..., Any]:
         finally:
             timer.cancel()
 
+    call.compiled = compiled  # type: ignore[attr-defined]
     return call
 
 

@@ -8,14 +8,17 @@ with k = 1 (flat) or k = exp(-2 d^2 / b^2) (Gaussian of standard deviation b/2, 
 stops. Where it stops is a mode; of modes nearer than b to each other the lighter ones are dropped,
 and every point belongs to the nearest mode that is left.
 
-Not every pixel climbs. (1) A spread sample of the pixels climbs its own density. (2) One pass over
-all pixels finds the nearest mode of each and the mean of those within b. (3) The pixels farther
-than b from every mode climb too, over the density of all; if they find modes, or if a mean is away
-from its mode, there is one more pass.
+Not every pixel climbs. (1) A spread sample of the pixels climbs its own density; where much of it
+is far from every mode, a larger sample does. (2) One pass over all pixels finds the nearest mode of
+each and the mean of those within b. (3) The pixels farther than b from every mode climb too, over
+the density of all; if they find modes, or if a mean is away from its mode, there is one more pass.
 
-Guarantee: `min_points` pixels that lie within b of each other and farther than 2b from all others
-are a cluster, as long as fewer than FAR pixels are far from the modes of the sample; with more far
-pixels F, a cluster needs TRUST * F / FAR pixels at least to be found for certain.
+Guarantee: `min_points` pixels that lie within b/2 of a point, and farther than 2b from all others,
+are a cluster, as long as at most FAR pixels are far from the modes of the sample. With more far
+pixels F this holds for clusters of well more than TRUST * F / FAR pixels.
+
+Reported: `cluster_centers_` are the means of the last pass, so a pixel's label is that of its
+nearest centre but for pixels that a move of less than AWAY * b would change.
 """
 
 from typing import Any, Literal
@@ -27,6 +30,7 @@ from clustering.base import NOISE, PixelClusterer
 from clustering.modes import FAR, Hill
 from clustering.nearest import Assignment, assign, drop_small, require_finite
 from clustering.pixels import Array, Pixels, spread
+from clustering.tensors import TensorPixels
 
 AWAY = 0.1  # of the bandwidth: a mean farther than this from its mode calls for another pass
 
@@ -61,7 +65,7 @@ class MeanShift(PixelClusterer):
         self.cluster_all = cluster_all
         self.n_threads = n_threads
 
-    def _cluster(self, pixels: Pixels) -> None:
+    def _cluster(self, pixels: Pixels | TensorPixels) -> None:
         self._check()
         self.bandwidth_ = self.bandwidth or estimate_bandwidth(pixels)
         found = self._search(pixels)
@@ -73,7 +77,7 @@ class MeanShift(PixelClusterer):
         self.cluster_centers_ = found.means
         self.labels_ = found.nearest() if self.cluster_all else np.maximum(found.labels, NOISE)
 
-    def _search(self, pixels: Pixels) -> Assignment | None:
+    def _search(self, pixels: Pixels | TensorPixels) -> Assignment | None:
         """Return the last of the passes over all pixels, or None if there is no mode."""
         hill = Hill(self.bandwidth_, self.kernel == "gaussian", self.min_points)
         modes, sample = hill.of_sample(pixels)
@@ -105,7 +109,9 @@ class MeanShift(PixelClusterer):
             raise ValueError(f"kernel must be 'flat' or 'gaussian', got {self.kernel!r}")
 
 
-def estimate_bandwidth(pixels: Pixels, quantile: float = 0.3, n_sample: int = 512) -> float:
+def estimate_bandwidth(
+    pixels: Pixels | TensorPixels, quantile: float = 0.3, n_sample: int = 512
+) -> float:
     """Return the mean distance to the neighbour at `quantile`, over at most n_sample points."""
     some: Array = pixels.take(spread(len(pixels), n_sample)).T
     rank = max(int(len(some) * quantile), 1) - 1

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from clustering import climbing
 from clustering.nearest import require_finite
 from clustering.pixels import Pixels, spread
+from clustering.tensors import TensorPixels
 
 Array = NDArray[np.float32]
 
@@ -47,7 +48,7 @@ class Hill:
         modes: Array = found[climbing.choose(found, masses, order, first, limit, least)]
         return modes
 
-    def of_sample(self, pixels: Pixels) -> tuple[Array, Array]:
+    def of_sample(self, pixels: Pixels | TensorPixels) -> tuple[Array, Array]:
         """Return the modes (C, E) of a spread sample of the pixels, and the sample (E, M) near.
 
         The sample is small at first; larger ones follow while much of it is far from all modes, as
@@ -67,7 +68,9 @@ class Hill:
                 break
         return modes, sample[:, near]
 
-    def of_far(self, pixels: Pixels, far: NDArray[np.int64], sample: Array, known: Array) -> Array:
+    def of_far(
+        self, pixels: Pixels | TensorPixels, far: NDArray[np.int64], sample: Array, known: Array
+    ) -> Array:
         """Return further modes above the pixels `far` (ranks), which are > b from every known one.
 
         They climb the density of the far pixels, each for itself, and of the sample near the known

@@ -5,9 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from clustering import kernels
-from clustering.assign import squared_distances
 from clustering.pixels import Pixels, rows
+from clustering.tensors import TensorPixels
 
 Array = NDArray[np.float32]
 
@@ -33,7 +32,7 @@ class Assignment:
 
 
 def assign(
-    pixels: Pixels,
+    pixels: Pixels | TensorPixels,
     centres: Array,
     distance: float | Array,
     *,
@@ -46,33 +45,18 @@ def assign(
 
     Raises ValueError if a coordinate is NaN or infinite.
     """
-    count = len(centres)
-    chunks = len(pixels.starts) - 1
-    labels = np.empty(len(pixels), np.int32)
-    sums = np.zeros((chunks, count, pixels.dims))
-    counts = np.zeros((chunks, count), np.int64)
-    bad = np.zeros(chunks, np.int64)
-    across = np.ascontiguousarray(centres.T)
-    reach = np.broadcast_to(np.float32(distance), count)
-    sure = _sure(centres, reach, first_within)
-    rule = (centres, across, sure, reach**2, first_within)
-    results = (labels, sums, counts, bad)
-
-    def task(first: int, last: int) -> None:
-        kernels.assign(pixels.layout(), first, last, rule, results)
-
-    pixels.over_chunks(task, n_threads)
-    if bad.any():
+    reach = np.broadcast_to(np.float32(distance), len(centres))
+    labels, sums, counts, bad = pixels.to_centres(centres, reach, first_within, n_threads)
+    if bad:
         raise ValueError(
-            f"embedding has NaN or infinity in {bad.sum()} of {len(pixels)} points; "
+            f"embedding has NaN or infinity in {bad} of {len(pixels)} points; "
             "look for a diverged network or a corrupt input image"
         )
-    total = counts.sum(axis=0)
-    means = np.where(total[:, None] > 0, sums.sum(axis=0) / np.maximum(total, 1)[:, None], centres)
-    return Assignment(labels, means.astype(np.float32), total)
+    means = np.where(counts[:, None] > 0, sums / np.maximum(counts, 1)[:, None], centres)
+    return Assignment(labels, means.astype(np.float32), counts)
 
 
-def drop_small(pixels: Pixels, found: Assignment, min_points: int) -> Assignment:
+def drop_small(pixels: Pixels | TensorPixels, found: Assignment, min_points: int) -> Assignment:
     """Return the assignment without centres of fewer than min_points pixels within the distance.
 
     Their pixels go to the nearest centre that is left and count as beyond the distance, the means
@@ -90,25 +74,6 @@ def drop_small(pixels: Pixels, found: Assignment, min_points: int) -> Assignment
     return Assignment(labels, found.means[kept], found.counts[kept])
 
 
-def require_finite(pixels: Pixels, n_threads: int | None = None) -> None:
+def require_finite(pixels: Pixels | TensorPixels, n_threads: int | None = None) -> None:
     """Raise ValueError if a coordinate is NaN or infinite."""
     assign(pixels, np.zeros((1, pixels.dims), np.float32), 1.0, n_threads=n_threads)
-
-
-def _sure(centres: Array, distance: Array, first_within: bool) -> Array:
-    """Return (C,) the squared distance below which a pixel belongs to a centre for certain.
-
-    Triangle inequality: half the way to the nearest other centre; for the first centre within
-    `distance`, what keeps the pixel farther than that from all centres before.
-    """
-    gaps = np.sqrt(squared_distances(centres, centres))
-    if first_within:
-        gaps -= distance
-        gaps[np.triu_indices(len(gaps))] = np.inf
-        reach = np.clip(gaps.min(axis=1), 0, distance)
-    else:
-        np.fill_diagonal(gaps, np.inf)
-        reach = gaps.min(axis=1) / 2
-    slack = 1 - 1e-6  # rounding must not make a guess certain that is not
-    most = np.finfo(np.float32).max  # infinite distances are never sure, so they are seen
-    return np.minimum((reach * slack) ** 2, most).astype(np.float32)

@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clustering import kernels
+from clustering.assign import squared_distances
 
 Array = NDArray[np.float32]
 
@@ -50,6 +51,29 @@ class Pixels:
         out = np.empty((self.dims, len(ranks)), np.float32)
         kernels.take(self.layout(), ranks, out)
         return out
+
+    def to_centres(
+        self, centres: Array, reach: Array, first_within: bool, n_threads: int | None
+    ) -> tuple[NDArray[np.int32], NDArray[np.float64], NDArray[np.int64], int]:
+        """Assign every pixel to its nearest centre (C, E), or to the first within `reach` (C,).
+
+        Returns labels (N,), a centre g or ~g where g is beyond its reach; sums (C, E) and counts
+        (C,) of the pixels g; the number of pixels that are not finite.
+        """
+        chunks = len(self.starts) - 1
+        labels = np.empty(len(self), np.int32)
+        sums = np.zeros((chunks, *centres.shape))
+        counts = np.zeros((chunks, len(centres)), np.int64)
+        bad = np.zeros(chunks, np.int64)
+        sure = _sure(centres, reach, first_within)
+        rule = (centres, np.ascontiguousarray(centres.T), sure, reach**2, first_within)
+        results = (labels, sums, counts, bad)
+
+        def task(first: int, last: int) -> None:
+            kernels.assign(self.layout(), first, last, rule, results)
+
+        self.over_chunks(task, n_threads)
+        return labels, sums.sum(axis=0), counts.sum(axis=0), int(bad.sum())
 
     def layout(self) -> tuple[Any, ...]:
         """Return what every kernel takes first."""
@@ -133,3 +157,23 @@ def _read_only(array: NDArray) -> NDArray:
     view = array.view()
     view.flags.writeable = False
     return view
+
+
+def _sure(centres: Array, distance: Array, first_within: bool) -> Array:
+    """Return (C,) the squared distance below which a pixel belongs to a centre for certain.
+
+    Triangle inequality: half the way to the nearest other centre; for the first centre within
+    `distance`, what keeps the pixel farther than that from all centres before.
+    """
+    gaps = np.sqrt(squared_distances(centres, centres))
+    if first_within:
+        gaps -= distance
+        gaps[np.triu_indices(len(gaps))] = np.inf
+        reach = np.clip(gaps.min(axis=1), 0, distance)
+    else:
+        np.fill_diagonal(gaps, np.inf)
+        reach = gaps.min(axis=1) / 2
+    slack = 1 - 1e-6  # rounding must not make a guess certain that is not
+    most = np.finfo(np.float32).max  # infinite distances are never sure, so they are seen
+    certain: Array = np.minimum((reach * slack) ** 2, most).astype(np.float32)
+    return certain

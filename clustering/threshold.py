@@ -21,6 +21,7 @@ from clustering import climbing
 from clustering.base import NOISE, PixelClusterer
 from clustering.nearest import Assignment, assign, drop_small, require_finite
 from clustering.pixels import Array, Pixels, spread
+from clustering.tensors import TensorPixels
 
 SAMPLE = 4096  # points
 MANY = 1000  # clusters, at most; ends a run in which every point is its own
@@ -72,7 +73,7 @@ class ThresholdClustering(PixelClusterer):
         self.random_state = random_state
         self.n_threads = n_threads
 
-    def _cluster(self, pixels: Pixels) -> None:
+    def _cluster(self, pixels: Pixels | TensorPixels) -> None:
         if not self.bandwidth > 0:
             raise ValueError(
                 f"bandwidth must be > 0, got {self.bandwidth}; the authors use delta_d = 1.5"
@@ -86,7 +87,7 @@ class ThresholdClustering(PixelClusterer):
         self.cluster_centers_ = found.means
         self.labels_ = found.nearest() if self.cluster_all else np.maximum(found.labels, NOISE)
 
-    def _search(self, pixels: Pixels) -> Assignment | None:
+    def _search(self, pixels: Pixels | TensorPixels) -> Assignment | None:
         """Alternate a hunt among the unlabelled points and a pass over all until none is found."""
         random = check_random_state(self.random_state)
         size = len(pixels) if self.exact else SAMPLE
@@ -124,7 +125,11 @@ class Hunt:
     rounds: int = 1
 
     def look_at(
-        self, pixels: Pixels, labels: NDArray[np.int32], free: NDArray[np.int64], size: int
+        self,
+        pixels: Pixels | TensorPixels,
+        labels: NDArray[np.int32],
+        free: NDArray[np.int64],
+        size: int,
     ) -> None:
         """Take at most `size` of the unlabelled points `free` and of the labelled ones."""
         some = free[spread(len(free), size)]

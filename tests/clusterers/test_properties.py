@@ -1,0 +1,71 @@
+"""Properties of the clusterers with a bandwidth: blobs are found however they lie."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sklearn.metrics import adjusted_rand_score
+
+from clustering import MeanShift, ThresholdClustering
+from tests.clusterers.blobs import points, rotation
+
+MAKERS = [
+    lambda b: MeanShift(b, min_points=5),
+    lambda b: MeanShift(b, kernel="gaussian", min_points=5),
+    lambda b: ThresholdClustering(b, min_points=5),
+]
+few = settings(max_examples=8, deadline=None)
+
+
+@pytest.mark.parametrize("make", MAKERS)
+@few
+@given(
+    seed=st.integers(0, 10_000),
+    dims=st.integers(1, 64),
+    sizes=st.lists(st.integers(20, 400), min_size=1, max_size=6),
+    scale=st.sampled_from([1e-3, 1.0, 1e3]),
+)
+def test_blobs_are_found_turned_moved_and_scaled(make, seed, dims, sizes, scale):
+    rng = np.random.default_rng(seed)
+    X, truth = points(rng, sizes, dims)
+    X = (scale * (X @ rotation(rng, dims) + rng.uniform(-5, 5, dims))).astype(np.float32)
+    found = make(1.5 * scale).fit(X)
+    assert len(found.cluster_centers_) == len(sizes)
+    assert adjusted_rand_score(truth, found.labels_) == 1.0
+
+
+@pytest.mark.parametrize("make", MAKERS)
+@few
+@given(seed=st.integers(0, 10_000))
+def test_order_of_points_does_not_change_the_partition(make, seed):
+    rng = np.random.default_rng(seed)
+    X, _ = points(rng, [3000, 900, 60], 6)
+    order = rng.permutation(len(X))
+    assert (
+        adjusted_rand_score(make(1.5).fit_predict(X)[order], make(1.5).fit_predict(X[order])) == 1
+    )
+
+
+@few
+@given(seed=st.integers(0, 10_000), size=st.integers(10, 40))
+def test_a_cluster_of_min_points_among_many_pixels_is_found(seed, size):
+    rng = np.random.default_rng(seed)
+    X, truth = points(rng, [20_000, 9_000, size], 5)
+    found = MeanShift(1.5, min_points=10).fit(X)
+    assert len(found.cluster_centers_) == 3
+    assert adjusted_rand_score(truth, found.labels_) == 1.0
+
+
+def test_fewer_than_min_points_are_no_cluster():
+    X, truth = points(np.random.default_rng(0), [20_000, 9], 5)
+    found = MeanShift(1.5, min_points=10, cluster_all=False).fit(X)
+    assert len(found.cluster_centers_) == 1
+    np.testing.assert_array_equal(found.labels_, np.where(truth == 0, 0, -1))
+
+
+@pytest.mark.parametrize("make", [lambda b: MeanShift(b, min_points=1), ThresholdClustering])
+def test_one_point_and_equal_points_are_one_cluster(make):
+    for X in (np.ones((1, 3), np.float32), np.full((5000, 3), 2.5, np.float32)):
+        found = make(1.5).fit(X)
+        assert (found.labels_ == 0).all()
+        np.testing.assert_allclose(found.cluster_centers_, X[:1])
