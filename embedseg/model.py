@@ -112,6 +112,7 @@ def build_from_spec(spec: ModelSpec, *, pretrained: bool = False) -> EmbeddingNe
         embedding_dim=spec.embedding_dim,
         classes=spec.classes,
         coordinates=spec.coordinates,
+        waves=spec.waves,
         decoder=spec.decoder,  # type: ignore[arg-type]  # checked by build_network
         output_stride=spec.output_stride,
         seed_head=spec.seed_head,

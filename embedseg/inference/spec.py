@@ -17,7 +17,7 @@ FORMAT = 1  # of the checkpoint; raised when an older reader could not understan
 class ModelSpec:
     """Everything but the weights.
 
-    `backbone` .. `output_stride` rebuild the network; `working_size` is the longer side, in pixels,
+    `backbone` .. `seed_head` rebuild the network; `working_size` is the longer side, in pixels,
     at which it sees a whole image (0: as it is); `mean`, `std` normalise; `delta_v`, `delta_d` are
     the margins of its loss. The rest is how its output becomes instances: probability threshold of
     the foreground; clusterer with its options; `seed_threshold`, the closeness above which a pixel
@@ -34,6 +34,7 @@ class ModelSpec:
     embedding_dim: int = 16
     classes: int = 1
     coordinates: bool = True
+    waves: tuple[float, ...] = ()
     decoder: str = "auto"
     output_stride: int = 1
     seed_head: bool = False
@@ -106,6 +107,6 @@ class ModelSpec:
         for key in values:
             if key not in known:
                 raise unknown("entry of the model description", key, known)
-        for key in ("mean", "std", "class_names"):
-            values[key] = tuple(values[key])
+        for key in ("waves", "mean", "std", "class_names"):
+            values[key] = tuple(values.get(key, ()))
         return cls(**values)

@@ -18,6 +18,7 @@ from embedseg.models.heads import (
     pointwise_head,
     transposed_head,
 )
+from embedseg.models.position import position_channels, position_maps
 from embedseg.names import unknown
 
 DECODERS = ("auto", "published", "learned")
@@ -31,6 +32,7 @@ def build_network(  # noqa: PLR0913  (what a checkpoint stores of its network, f
     embedding_dim: int = 16,
     classes: int = 1,
     coordinates: bool = True,
+    waves: Sequence[float] = (),
     decoder: Literal["auto", "published", "learned"] = "auto",
     output_stride: int = 1,
     seed_head: bool = False,
@@ -50,13 +52,14 @@ def build_network(  # noqa: PLR0913  (what a checkpoint stores of its network, f
     for key in options:
         if key not in known:
             raise unknown(f"{name} option", key, known)
-    extra = int(options.get("ndim", 2)) + 1 if coordinates else 0
+    extra = position_channels(int(options.get("ndim", 2)), coordinates, waves)
     backbone = builder(in_channels=in_channels + extra, **options)
     return EmbeddingNet(
         backbone,
         embedding_dim=embedding_dim,
         classes=classes,
         coordinates=coordinates,
+        waves=waves,
         decoder=decoder,
         output_stride=output_stride,
         seed_head=seed_head,
@@ -67,8 +70,9 @@ class EmbeddingNet(nn.Module):
     """image (B, C, *S) -> {"embedding": (B, E, *T), "semantic": (B, K, *T)}, T = ceil(S / o).
 
     `coordinates` appends ndim + 1 channels: the position in [-1, 1] along x, y (and z), over the
-    true extent of the image, and the radius sqrt(x^2 + y^2 (+ z^2)). The backbone must have been
-    built for C + ndim + 1 channels. The input is then padded at its far ends by repeating the
+    true extent of the image, and the radius sqrt(x^2 + y^2 (+ z^2)); `waves` appends the sine and
+    cosine of each axis for each of these wavelengths in pixels (`position.py`). The backbone must
+    have been built for as many channels more. The input is then padded at its far ends by repeating the
     border to a multiple of the backbone's `divisor`, and the outputs are cropped.
 
     `decoder`: "published" uses the network's own last layers, "learned" a shared light decoder
@@ -87,6 +91,7 @@ class EmbeddingNet(nn.Module):
         embedding_dim: int = 16,
         classes: int = 1,
         coordinates: bool = True,
+        waves: Sequence[float] = (),
         decoder: Literal["auto", "published", "learned"] = "auto",
         output_stride: int = 1,
         seed_head: bool = False,
@@ -96,15 +101,18 @@ class EmbeddingNet(nn.Module):
             if value < 1:
                 raise ValueError(f"{key} must be >= 1, got {value}")
         self.ndim = backbone.ndim
-        self.in_channels = backbone.in_channels - (self.ndim + 1 if coordinates else 0)
+        if any(wave < 2 for wave in waves):
+            raise ValueError(f"waves are wavelengths of at least 2 pixels, got {list(waves)}")
+        extra = position_channels(self.ndim, coordinates, waves)
+        self.in_channels = backbone.in_channels - extra
         if self.in_channels < 1:
             raise ValueError(
                 f"the backbone takes {backbone.in_channels} channels, which leaves none for the "
-                f"image beside {self.ndim + 1} coordinates; build it with more or use "
-                f"coordinates=False"
+                f"image beside {extra} of position; build it with more or use coordinates=False"
             )
         self.embedding_dim, self.classes = embedding_dim, classes
-        self.coordinates, self.output_stride = coordinates, output_stride
+        self.coordinates, self.waves = coordinates, tuple(waves)
+        self.output_stride = output_stride
         self.decoder_kind = choose_decoder(backbone, decoder, output_stride)
         self.backbone = backbone
         layers = getattr(backbone, "layers", Layers(self.ndim))
@@ -122,6 +130,7 @@ class EmbeddingNet(nn.Module):
         )
         if seed_head:
             self.heads["seed"] = self._make_head(1, layers)
+        self._positioned = extra > 0
         self._maps: dict[tuple[Any, ...], Tensor] = {}
 
     def _make_head(self, channels: int, layers: Layers) -> nn.Module:
@@ -136,7 +145,7 @@ class EmbeddingNet(nn.Module):
         """Return the outputs for an image batch of any size."""
         self._check(image)
         size = image.shape[2:]
-        x = torch.cat([image, self._coordinates(image)], 1) if self.coordinates else image
+        x = torch.cat([image, self._position(image)], 1) if self._positioned else image
         x = pad_to_multiple(x, self.backbone.divisor)
         features = self.backbone(x)
         if self.decoder is not None:
@@ -159,31 +168,17 @@ class EmbeddingNet(nn.Module):
                 f"image must be (batch, {self.in_channels}, {axes}), got {tuple(image.shape)}"
             )
 
-    def _coordinates(self, image: Tensor) -> Tensor:
+    def _position(self, image: Tensor) -> Tensor:
         size = tuple(image.shape[2:])
-        if _recording():
-            maps = coordinate_maps(size, image.device, image.dtype)
-        else:
-            key = (*size, image.device, image.dtype)
-            if key not in self._maps:
+        key = (*size, image.device, image.dtype)
+        maps = None if _recording() else self._maps.get(key)
+        if maps is None:
+            maps = position_maps(size, self.coordinates, self.waves, image.device, image.dtype)
+            if not _recording():
                 if len(self._maps) >= CACHED_SIZES:
                     self._maps.clear()
-                self._maps[key] = coordinate_maps(size, image.device, image.dtype)
-            maps = self._maps[key]
+                self._maps[key] = maps
         return maps.expand(image.shape[0], *maps.shape)
-
-
-def coordinate_maps(size: Sequence[int], device: torch.device, dtype: torch.dtype) -> Tensor:
-    """Return (n + 1, *size): x, y (, z) from -1 to 1, last axis first, then the radius."""
-    lines = [_line(s, device) for s in size]
-    grids = torch.meshgrid(*lines, indexing="ij")[::-1]
-    radius = torch.stack([g * g for g in grids]).sum(0).sqrt()
-    return torch.stack([*grids, radius]).to(dtype)
-
-
-def _line(size: int, device: torch.device) -> Tensor:
-    twice = 2.0 * torch.arange(size, device=device, dtype=torch.float32) - (size - 1)
-    return twice / max(size - 1, 1)
 
 
 def pad_to_multiple(x: Tensor, divisor: int) -> Tensor:

@@ -49,6 +49,8 @@ class NetworkConfig:
         embedding_dim: length E of a pixel's embedding.
         classes: output maps of the semantic head; 1 is foreground against background.
         coordinates: append x, y and radius to the image.
+        waves: append sine and cosine of position with these wavelengths in pixels; for many small
+            objects that look alike, on images of any size.
         decoder: "published" last layers of the backbone, the shared "learned" decoder, or "auto".
         output_stride: stride of the outputs against the working size.
         seed_head: predict where the embedding can be trusted, and found clusters only there.
@@ -60,6 +62,7 @@ class NetworkConfig:
     embedding_dim: int = 16
     classes: int = 1
     coordinates: bool = True
+    waves: tuple[float, ...] = ()
     decoder: Literal["auto", "published", "learned"] = "auto"
     output_stride: int = 1
     seed_head: bool = True
@@ -140,6 +143,8 @@ class TrainConfig:
             default is exp(-1/2), the closeness at distance delta_v.
         core_step: without a seed head, a pixel may found a cluster if its embedding differs from
             its neighbours' by less than this many delta_v; 0: every foreground pixel may.
+        components: what becomes of an instance in several pieces: "all" are kept, the "largest" only,
+            or they are "split" into instances (as the push among neighbours asks for).
         min_size: smallest instance, in pixels of the working size.
     """
 
@@ -159,6 +164,7 @@ class TrainConfig:
     foreground_threshold: float = 0.5
     seed_threshold: float = 0.607
     core_step: float = 0.8
+    components: Literal["all", "largest", "split"] = "all"
     min_size: int = 16
     data: DataConfig = field(default_factory=DataConfig)
     augment: AugmentConfig = field(default_factory=lambda: AugmentConfig(size=256))

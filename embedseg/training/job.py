@@ -95,6 +95,7 @@ def spec_of(config: TrainConfig) -> ModelSpec:
         embedding_dim=network.embedding_dim,
         classes=network.classes,
         coordinates=network.coordinates,
+        waves=tuple(network.waves),
         decoder=network.decoder,
         output_stride=network.output_stride,
         working_size=config.data.working_size,
@@ -105,6 +106,7 @@ def spec_of(config: TrainConfig) -> ModelSpec:
         seed_head=network.seed_head,
         seed_threshold=config.seed_threshold,
         core_step=config.core_step,
+        components=config.components,
         min_size=config.min_size,
     )
 

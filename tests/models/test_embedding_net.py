@@ -43,20 +43,32 @@ def test_three_coordinates_and_a_radius_in_3d() -> None:
     backbone.ndim = 3
     net = EmbeddingNet(backbone)
     net._check(torch.zeros(1, 1, 2, 3, 4))
-    maps = net._coordinates(torch.zeros(1, 1, 2, 3, 4))[0]
+    maps = net._position(torch.zeros(1, 1, 2, 3, 4))[0]
     assert maps.shape == (4, 2, 3, 4)
     assert maps[0, 0, 0].tolist() == pytest.approx([-1, -1 / 3, 1 / 3, 1])
     assert maps[2, :, 0, 0].tolist() == [-1, 1]
 
 
+def test_waves_are_the_same_at_a_place_whatever_the_size() -> None:
+    net = EmbeddingNet(Identity(9), coordinates=False, waves=(8.0, 32.0))
+    small, large = (net._position(torch.zeros(1, 1, s, 2 * s))[0] for s in (16, 64))
+    assert small.shape == (8, 16, 32)
+    assert torch.allclose(small, large[:, :16, :32])
+    assert torch.allclose(small[:4, :8], small[:4, 8:], atol=1e-5)  # wavelength 8 along y
+    assert torch.allclose(small[0, 0, :8], torch.sin(torch.arange(8) * torch.pi / 4), atol=1e-6)
+    assert torch.allclose(small[4:6].square().sum(0), torch.ones(16, 32))  # sine and cosine
+    with pytest.raises(ValueError, match="wavelengths of at least 2 pixels"):
+        EmbeddingNet(Identity(9), coordinates=False, waves=(8.0, 1.0))
+
+
 def test_coordinate_maps_are_kept_for_a_size_and_not_saved() -> None:
     net = EmbeddingNet(Identity(4))
-    first = net._coordinates(torch.zeros(1, 1, 5, 9))
-    second = net._coordinates(torch.zeros(3, 1, 5, 9))
+    first = net._position(torch.zeros(1, 1, 5, 9))
+    second = net._position(torch.zeros(3, 1, 5, 9))
     assert first.data_ptr() == second.data_ptr()
     assert not any("maps" in key for key in net.state_dict())
     for width in range(2, 40):
-        net._coordinates(torch.zeros(1, 1, 2, width))
+        net._position(torch.zeros(1, 1, 2, width))
     assert len(net._maps) <= 8
 
 
