@@ -72,8 +72,8 @@ class EmbeddingNet(nn.Module):
     `coordinates` appends ndim + 1 channels: the position in [-1, 1] along x, y (and z), over the
     true extent of the image, and the radius sqrt(x^2 + y^2 (+ z^2)); `waves` appends the sine and
     cosine of each axis for each of these wavelengths in pixels (`position.py`). The backbone must
-    have been built for as many channels more. The input is then padded at its far ends by repeating the
-    border to a multiple of the backbone's `divisor`, and the outputs are cropped.
+    have been built for as many channels more. The input is then padded at its far ends by repeating
+    the border to a multiple of the backbone's `divisor`, and the outputs are cropped.
 
     `decoder`: "published" uses the network's own last layers, "learned" a shared light decoder
     (`LearnedDecoder`), "auto" what suits the backbone. `output_stride` o > 1 gives outputs at

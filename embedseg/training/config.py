@@ -143,8 +143,8 @@ class TrainConfig:
             default is exp(-1/2), the closeness at distance delta_v.
         core_step: without a seed head, a pixel may found a cluster if its embedding differs from
             its neighbours' by less than this many delta_v; 0: every foreground pixel may.
-        components: what becomes of an instance in several pieces: "all" are kept, the "largest" only,
-            or they are "split" into instances (as the push among neighbours asks for).
+        components: what becomes of an instance in several pieces: "all" are kept, the "largest"
+            only, or they are "split" into instances (as the push among neighbours asks for).
         min_size: smallest instance, in pixels of the working size.
     """
 
