@@ -43,13 +43,11 @@ def wave_maps(
 ) -> Tensor:
     """Return (2 n W, *size): sin and cos of 2 pi x / w for each wavelength w and each axis."""
     lines = [torch.arange(s, device=device, dtype=torch.float32) for s in size]
-    maps = [torch.empty(0, *size, device=device)]
+    maps = [torch.empty(0, *size, device=device)]  # no wave, no channel
     for wave in waves:
         angles = torch.meshgrid(*(line * (2 * torch.pi / wave) for line in lines), indexing="ij")
-        maps += [f(angle) for angle in angles[::-1] for f in (torch.sin, torch.cos)]
-    return (
-        torch.stack(maps).to(dtype) if maps else torch.empty(0, *size, device=device, dtype=dtype)
-    )
+        maps += [f(angle)[None] for angle in angles[::-1] for f in (torch.sin, torch.cos)]
+    return torch.cat(maps).to(dtype)
 
 
 def _line(size: int, device: torch.device) -> Tensor:
