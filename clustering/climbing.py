@@ -35,7 +35,7 @@ def climb(points: F32, weights: F32, own: int, rule: Any, modes: F32, masses: An
         if claimed[start] or found == len(modes):
             continue
         copy(points[:, start], at)
-        mark(points, at, STOP * limit, squared, claimed)
+        mark(points, at, STOP * limit, squared, claimed)  # leaves the distances to the start
         mass = ascend((points, weights, own), at, rule, modes[:found], squared, inside)
         if mass > 0:
             copy(at, modes[found])
@@ -49,13 +49,15 @@ def climb(points: F32, weights: F32, own: int, rule: Any, modes: F32, masses: An
 def ascend(density: Any, at: F32, rule: Any, modes: F32, squared: F32, inside: I64) -> float:
     """Move `at` to the mode above it and return its mass; 0 where that is a known one or too small.
 
-    One step goes to the mean of the points within the bandwidth, by weight and kernel.
+    One step goes to the mean of the points within the bandwidth, by weight and kernel. `squared`
+    holds the distances of the points to `at`.
     """
     points, weights, own = density
     limit, gaussian, least, _ = rule
     mass = 0.0
-    for _ in range(ROUNDS):
-        distances(points, 0, points.shape[1], at, squared)
+    for turn in range(ROUNDS):
+        if turn > 0:
+            distances(points, 0, points.shape[1], at, squared)
         size, mass = weigh(squared, weights, own, limit, gaussian, inside)
         if mass < least:
             return 0.0

@@ -39,16 +39,21 @@ def kernel(function: Callable[..., Any]) -> Callable[..., Any]:
     except RuntimeError:  # numba: no folder for the cache can be written
         compiled = numba.njit(**OPTIONS)(function)
 
+    ready = False
+
     def call(*arguments: Any) -> Any:
-        if compiled.signatures:
+        nonlocal ready
+        if ready:  # numba's own list of signatures takes as long as a small call
             return compiled(*arguments)
         timer = threading.Timer(PATIENCE, _say, [compiled])
         timer.daemon = True
         timer.start()
         try:
-            return compiled(*arguments)
+            result = compiled(*arguments)
         finally:
             timer.cancel()
+        ready = True
+        return result
 
     call.compiled = compiled  # type: ignore[attr-defined]
     return call

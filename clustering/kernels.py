@@ -1,8 +1,8 @@
 """Compiled passes over pixels: reading them in blocks, assigning them to centres.
 
-A `layout` is (values, mask, pixel_step, axis_step, starts, offsets) of `pixels.Pixels`. Pixels are
-copied into a block (E, BLOCK) that stays in the first-level cache; distances are then taken to one
-centre at a time for the whole block.
+A `layout` is (values, mask, words, pixel_step, axis_step, starts, offsets) of `pixels.Pixels`; the
+words are the mask's bytes, eight at a time. Pixels are copied into a block (E, BLOCK) that stays in
+the first-level cache; distances are then taken to one centre at a time for the whole block.
 """
 
 from typing import Any
@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 from clustering.jit import helper, kernel, routine
 
 BLOCK = 64  # pixels
+SPAN = 16  # pixels to which distances are taken at once after a guess that was wrong
+ONES = np.uint64(0x0101010101010101)  # eight True pixels
 
 F32 = NDArray[np.float32]
 I32 = NDArray[np.int32]
@@ -27,12 +29,13 @@ def assign(layout: Any, part: int, last: int, rule: Any, results: Any) -> None:
     rule: centres (C, E), the same as (E, C), `sure` (C,), `limits` (C,), `first_within`. Limits
     are squared distances; a pixel nearer to centre g than sqrt(sure[g]) has label g for certain.
     With `first_within` the label is the first centre within its limit, not the nearest.
-    results, written to: labels (N,), g or ~g where g is beyond its limit; sums (G, C, E) and
-    counts (G, C) of the pixels g of each chunk; bad (G,), its pixels that are not finite.
+    results, written to: labels (N,), g or ~g where g is beyond its limit; apart (N,), squared
+    distances to g, or (0,) to leave them; sums (G, C, E) and counts (G, C) of the pixels g of each
+    chunk; bad (G,), its pixels that are not finite.
     """
-    _, _, _, _, starts, offsets = layout
+    _, _, _, _, _, starts, offsets = layout
     centres, _, _, limits, _ = rule
-    labels, sums, counts, bad = results
+    labels, apart, sums, counts, bad = results
     block = np.empty((centres.shape[1], BLOCK), np.float32)
     squared = np.empty(BLOCK, np.float32)
     label = np.empty(BLOCK, np.int32)
@@ -46,34 +49,46 @@ def assign(layout: Any, part: int, last: int, rule: Any, results: Any) -> None:
             guess, missed = decide(block, size, guess, rule, label, squared, gaps)
             bad[chunk] += missed
             add(block, size, label, squared, limits, sums[chunk], counts[chunk], labels[out:])
+            if len(apart) > 0:
+                apart[out : out + size] = squared[:size]
             out += size
 
 
 @helper
 def fill(layout: Any, pixel: int, last: int, block: F32) -> tuple[int, int]:
     """Copy up to BLOCK True pixels from `pixel` on; return their number and the next pixel."""
-    values, mask, pixel_step, axis_step, _, _ = layout
+    values, mask, words, pixel_step, axis_step, _, _ = layout
     size = 0
     while pixel < last and size < BLOCK:
-        end = run_end(mask, pixel, min(last, pixel + BLOCK - size))
+        end = run_end(mask, words, pixel, min(last, pixel + BLOCK - size))
         if pixel_step == 1:
             copy_axes(values, pixel, end - pixel, axis_step, block, size)
         else:
             copy_points(values, pixel, end - pixel, pixel_step, block, size)
         size += end - pixel
         pixel = end
-        while len(mask) > 0 and pixel < last and not mask[pixel]:
-            pixel += 1
+        if len(mask) > 0:
+            pixel = skip(mask, words, np.uint64(0), pixel, last)
     return size, pixel
 
 
 @helper
-def run_end(mask: Flags, pixel: int, last: int) -> int:
+def run_end(mask: Flags, words: Any, pixel: int, last: int) -> int:
     """Return the first pixel from `pixel` to `last` that is not True, or `last`."""
     if len(mask) == 0:
         return last
-    while pixel < last and mask[pixel]:
+    return skip(mask, words, ONES, pixel, last)
+
+
+@helper
+def skip(mask: Flags, words: Any, word: Any, pixel: int, last: int) -> int:
+    """Return the first pixel from `pixel` to `last` unlike the eight equal ones of `word`."""
+    value = word != 0
+    while pixel < last and mask[pixel] == value:
         pixel += 1
+        if pixel % 8 == 0:
+            while pixel + 8 <= last and words[pixel // 8] == word:
+                pixel += 8
     return pixel
 
 
@@ -102,19 +117,24 @@ def decide(
 ) -> tuple[int, int]:
     """Set label and squared distance of each pixel; return the last label and the bad pixels.
 
-    The guess is the label of the pixel before. Distances to it are taken for all the pixels left in
-    the block; the first one whose label is another makes a new guess.
+    The guess is the label of the pixel before. Distances to it are taken for the pixels left in the
+    block, or for a few where labels change often; the first one of another label is a new guess.
     """
     centres, across, sure, limits, first_within = rule
     done = 0
     bad = 0
+    span = BLOCK
     while done < size:
-        distances(block, done, size, centres[guess], squared)
-        if all_within(squared, done, size, sure[guess]):
-            label[done:size] = guess
-            done = size
+        stop = min(done + span, size)
+        distances(block, done, stop, centres[guess], squared)
+        if all_within(squared, done, stop, sure[guess]):
+            label[done:stop] = guess
+            done = stop
+            span = BLOCK
+            continue
+        span = SPAN
         found = guess
-        while done < size and found == guess:
+        while done < stop and found == guess:
             if not squared[done] <= sure[guess]:
                 found, best = search(block, done, across, first_within, limits, gaps)
                 squared[done] = best
@@ -214,9 +234,52 @@ def add(
 
 
 @kernel
+def join(layout: Any, part: int, last: int, rule: Any, results: Any) -> None:
+    """Move the pixels of the chunks part..last-1 that are nearer to new centres than to their own.
+
+    rule: the new centres (A, E), the same as (E, A), `sure` (C,): a pixel nearer to its centre g
+    than sqrt(sure[g]) stays, and `limit`, the squared distance within which sums are taken.
+    results, of `assign` for the C old centres, brought up to date: labels and apart (N,), sums
+    (G, C + A, E), counts (G, C + A).
+    """
+    values, mask, words, pixel_step, axis_step, starts, offsets = layout
+    fresh, across, sure, limit = rule
+    labels, apart, sums, counts = results
+    gaps = np.empty(len(fresh), np.float32)
+    block = np.empty((across.shape[0], 1), np.float32)
+    never = np.full(len(fresh), np.float32(-1))
+    known = len(sure)
+    for chunk in range(part, last):
+        pixel = starts[chunk]
+        for out in range(offsets[chunk], offsets[chunk + 1]):
+            if len(mask) > 0 and not mask[pixel]:
+                pixel = skip(mask, words, np.uint64(0), pixel, starts[chunk + 1])
+            own = max(labels[out], ~labels[out])
+            if apart[out] > sure[own]:
+                for axis in range(len(block)):
+                    block[axis, 0] = values[pixel * pixel_step + axis * axis_step]
+                nearest, gap = search(block, 0, across, False, never, gaps)
+                if gap < apart[out]:
+                    move(block, chunk, sums, counts, own, -1 * (labels[out] >= 0))
+                    new = known + nearest
+                    move(block, chunk, sums, counts, new, 1 * (gap <= limit))
+                    labels[out] = new if gap <= limit else ~new
+                    apart[out] = gap
+            pixel += 1
+
+
+@helper
+def move(block: F32, chunk: int, sums: Any, counts: I64, centre: int, count: int) -> None:
+    """Add the block's only pixel `count` times to the sums of a centre."""
+    counts[chunk, centre] += count
+    for axis in range(len(block)):
+        sums[chunk, centre, axis] += count * block[axis, 0]
+
+
+@kernel
 def take(layout: Any, ranks: I64, out: F32) -> None:
     """Copy the True pixels of these ascending ranks (M,) into out (E, M)."""
-    values, mask, pixel_step, axis_step, starts, offsets = layout
+    values, mask, words, pixel_step, axis_step, starts, offsets = layout
     part = 0
     pixel = 0
     seen = 0  # True pixels before `pixel`
@@ -228,8 +291,22 @@ def take(layout: Any, ranks: I64, out: F32) -> None:
             seen = offsets[part]
         if len(mask) == 0:
             pixel = rank
-        while len(mask) > 0 and (seen < rank or not mask[pixel]):
-            seen += mask[pixel]
-            pixel += 1
+        else:
+            pixel, seen = find(mask, words, pixel, seen, rank)
         for axis in range(len(out)):
             out[axis, index] = values[pixel * pixel_step + axis * axis_step]
+
+
+@routine
+def find(mask: Flags, words: Any, pixel: int, seen: int, rank: int) -> tuple[int, int]:
+    """Return the True pixel of this rank and `rank`, from a pixel with `seen` True ones before."""
+    while seen < rank or not mask[pixel]:
+        if pixel % 8 == 0 and pixel + 8 <= len(mask):
+            here: Any = np.int64((words[pixel // 8] * ONES) >> np.uint64(56))  # sum of eight bytes
+            if seen + here <= rank:
+                pixel += 8
+                seen += here
+                continue
+        seen += mask[pixel]
+        pixel += 1
+    return pixel, seen

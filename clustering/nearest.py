@@ -1,11 +1,11 @@
 """One pass over all pixels: the nearest centre of each, and the mean of those within a distance."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from clustering.pixels import Pixels, rows
+from clustering.pixels import Nearest, Pixels, rows
 from clustering.tensors import TensorPixels
 
 Array = NDArray[np.float32]
@@ -21,6 +21,8 @@ class Assignment:
     labels: NDArray[np.int32]
     means: Array
     counts: NDArray[np.int64]
+    centres: Array
+    found: Nearest
 
     def far(self) -> NDArray[np.int64]:
         """Return the ranks of the pixels beyond the distance."""
@@ -37,23 +39,44 @@ def assign(
     distance: float | Array,
     *,
     first_within: bool = False,
+    keep: bool = False,
     n_threads: int | None = None,
 ) -> Assignment:
     """Assign every pixel to its nearest centre (C, E), C >= 1, or to the first within `distance`.
 
-    The distance is one for all or (C,) one for each.
+    The distance is one for all or (C,) one for each. `keep` lets `extend` go on from the result.
 
     Raises ValueError if a coordinate is NaN or infinite.
     """
     reach = np.broadcast_to(np.float32(distance), len(centres))
-    labels, sums, counts, bad = pixels.to_centres(centres, reach, first_within, n_threads)
-    if bad:
+    found = pixels.to_centres(centres, reach, first_within, n_threads, keep)
+    if found.bad:
         raise ValueError(
-            f"embedding has NaN or infinity in {bad} of {len(pixels)} points; "
+            f"embedding has NaN or infinity in {found.bad} of {len(pixels)} points; "
             "look for a diverged network or a corrupt input image"
         )
-    means = np.where(counts[:, None] > 0, sums / np.maximum(counts, 1)[:, None], centres)
-    return Assignment(labels, means.astype(np.float32), counts)
+    return _assignment(found, centres)
+
+
+def extend(
+    pixels: Pixels | TensorPixels,
+    known: Assignment,
+    new: Array,
+    distance: float,
+    n_threads: int | None = None,
+) -> Assignment:
+    """Return what `assign` to the centres of `known` and the new ones (A, E) would, in less time.
+
+    `known` comes from `assign` with `keep` and one distance for all; it is used up.
+    """
+    found = pixels.join(known.found, known.centres, new, distance, n_threads)
+    return _assignment(found, np.concatenate([known.centres, new]))
+
+
+def _assignment(found: Nearest, centres: Array) -> Assignment:
+    counts = found.counts
+    means = np.where(counts[:, None] > 0, found.sums / np.maximum(counts, 1)[:, None], centres)
+    return Assignment(found.labels, means.astype(np.float32), counts, centres, found)
 
 
 def drop_small(pixels: Pixels | TensorPixels, found: Assignment, min_points: int) -> Assignment:
@@ -71,7 +94,7 @@ def drop_small(pixels: Pixels | TensorPixels, found: Assignment, min_points: int
     labels = np.where(found.labels < 0, ~new_index[nearest], new_index[nearest])
     points = rows(pixels.take(moved).T)
     labels[moved] = ~assign(points, found.means[kept], np.inf, n_threads=1).labels
-    return Assignment(labels, found.means[kept], found.counts[kept])
+    return replace(found, labels=labels, means=found.means[kept], counts=found.counts[kept])
 
 
 def require_finite(pixels: Pixels | TensorPixels, n_threads: int | None = None) -> None:

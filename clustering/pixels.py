@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import pairwise
 from threading import Thread
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,16 +27,32 @@ CHUNKS = 128  # most chunks
 WORK = 1 << 18  # coordinates below which a second thread costs more than it saves
 
 
+class Nearest(NamedTuple):
+    """Labels (N,): the centre g of a pixel, or ~g where that is beyond its reach.
+
+    Sums (C, E) and counts (C,) are those of the pixels g; `bad` pixels are not finite; `apart` (N,)
+    are the squared distances to g, or (0,) if they were not kept.
+    """
+
+    labels: NDArray[np.int32]
+    sums: NDArray[np.float64]
+    counts: NDArray[np.int64]
+    bad: int
+    apart: Array
+
+
 @dataclass(frozen=True)
 class Pixels:
     """The True pixels of `mask` (P,), or all P pixels if mask is empty; E coordinates each.
 
+    `words` are the bytes of the mask, eight at a time, without the last ones of an odd number.
     `starts` (G + 1,) are the first pixels of the chunks, `offsets` (G + 1,) how many True pixels
     come before each.
     """
 
     values: Array
     mask: NDArray[np.bool_]
+    words: NDArray[np.uint64]
     dims: int
     pixel_step: int
     axis_step: int
@@ -53,32 +69,63 @@ class Pixels:
         return out
 
     def to_centres(
-        self, centres: Array, reach: Array, first_within: bool, n_threads: int | None
-    ) -> tuple[NDArray[np.int32], NDArray[np.float64], NDArray[np.int64], int]:
+        self,
+        centres: Array,
+        reach: Array,
+        first_within: bool,
+        n_threads: int | None,
+        keep: bool = False,
+    ) -> Nearest:
         """Assign every pixel to its nearest centre (C, E), or to the first within `reach` (C,).
 
-        Returns labels (N,), a centre g or ~g where g is beyond its reach; sums (C, E) and counts
-        (C,) of the pixels g; the number of pixels that are not finite.
+        `keep` keeps the distances, which `join` needs.
         """
         chunks = len(self.starts) - 1
         labels = np.empty(len(self), np.int32)
+        apart = np.empty(len(self) if keep else 0, np.float32)
         sums = np.zeros((chunks, *centres.shape))
         counts = np.zeros((chunks, len(centres)), np.int64)
         bad = np.zeros(chunks, np.int64)
         sure = _sure(centres, reach, first_within)
         rule = (centres, np.ascontiguousarray(centres.T), sure, reach**2, first_within)
-        results = (labels, sums, counts, bad)
+        results = (labels, apart, sums, counts, bad)
 
         def task(first: int, last: int) -> None:
             kernels.assign(self.layout(), first, last, rule, results)
 
         self.over_chunks(task, n_threads)
-        return labels, sums.sum(axis=0), counts.sum(axis=0), int(bad.sum())
+        return Nearest(labels, sums.sum(axis=0), counts.sum(axis=0), int(bad.sum()), apart)
+
+    def join(
+        self, found: Nearest, centres: Array, fresh: Array, distance: float, n_threads: int | None
+    ) -> Nearest:
+        """Return what `to_centres` would find for the centres (C, E) of `found` and `fresh` (A, E).
+
+        Only pixels that a new centre may win are read: by the triangle inequality those farther
+        from their own than half the way from there to a new one. `found` is used up.
+        """
+        chunks = len(self.starts) - 1
+        total = len(centres) + len(fresh)
+        sums = np.zeros((chunks, total, self.dims))
+        counts = np.zeros((chunks, total), np.int64)
+        way = squared_distances(centres, fresh).min(axis=1) / 4
+        rule = (fresh, np.ascontiguousarray(fresh.T), _slack(way), np.float32(distance) ** 2)
+        results = (found.labels, found.apart, sums, counts)
+
+        def task(first: int, last: int) -> None:
+            kernels.join(self.layout(), first, last, rule, results)
+
+        self.over_chunks(task, n_threads)
+        moved, by = sums.sum(axis=0), counts.sum(axis=0)
+        moved[: len(centres)] += found.sums
+        by[: len(centres)] += found.counts
+        return Nearest(found.labels, moved, by, 0, found.apart)
 
     def layout(self) -> tuple[Any, ...]:
         """Return what every kernel takes first."""
         return (
-            self.values, self.mask, self.pixel_step, self.axis_step, self.starts, self.offsets
+            self.values, self.mask, self.words, self.pixel_step, self.axis_step, self.starts,
+            self.offsets,
         )  # fmt: skip
 
     def over_chunks(self, task: Callable[[int, int], None], n_threads: int | None) -> None:
@@ -113,6 +160,7 @@ def rows(points: Array) -> Pixels:
     return Pixels(
         values=_read_only((points.T if by_axis else points).reshape(-1)),
         mask=_read_only(np.empty(0, np.bool_)),
+        words=_read_only(np.empty(0, np.uint64)),
         dims=dims,
         pixel_step=1 if by_axis else dims,
         axis_step=count if by_axis else 1,
@@ -124,11 +172,14 @@ def rows(points: Array) -> Pixels:
 def image(embedding: Array, mask: NDArray[np.bool_]) -> Pixels:
     """Return the view of the True pixels of mask (*S) in embedding (E, *S), both C-contiguous."""
     flat = mask.reshape(-1)
+    if flat.view(np.uint8).max(initial=0) > 1 or flat.ctypes.data % 8:
+        flat = flat.view(np.uint8) != 0
     starts = _chunk_starts(flat.size)
     counts = [np.count_nonzero(flat[a:b]) for a, b in pairwise(starts)]
     return Pixels(
         values=_read_only(embedding.reshape(-1)),
         mask=_read_only(flat),
+        words=_read_only(flat[: flat.size // 8 * 8].view(np.uint64)),
         dims=embedding.shape[0],
         pixel_step=1,
         axis_step=flat.size,
@@ -173,7 +224,11 @@ def _sure(centres: Array, distance: Array, first_within: bool) -> Array:
     else:
         np.fill_diagonal(gaps, np.inf)
         reach = gaps.min(axis=1) / 2
-    slack = 1 - 1e-6  # rounding must not make a guess certain that is not
+    return _slack(reach**2)
+
+
+def _slack(squared: Array) -> Array:
+    """Return squared distances a little smaller: rounding must not make certain what is not."""
     most = np.finfo(np.float32).max  # infinite distances are never sure, so they are seen
-    certain: Array = np.minimum((reach * slack) ** 2, most).astype(np.float32)
+    certain: Array = np.minimum(squared * (1 - 2e-6), most).astype(np.float32)
     return certain

@@ -12,6 +12,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from clustering.pixels import Nearest
+
+NOTHING = np.empty(0, np.float32)  # distances that were not kept
 MEMORY = 1 << 26  # numbers that one step of a pass may hold
 
 
@@ -43,10 +46,11 @@ class TensorPixels:
         reach: NDArray[np.float32],
         first_within: bool,
         n_threads: int | None,  # noqa: ARG002  (the same call as that of Pixels)
-    ) -> tuple[NDArray[np.int32], NDArray[np.float64], NDArray[np.int64], int]:
-        """Return labels (N,), sums (C, E), counts (C,) and the number of pixels not finite.
+        keep: bool = False,  # noqa: ARG002
+    ) -> Nearest:
+        """Assign every pixel to a centre: see `pixels.Pixels.to_centres`.
 
-        See `pixels.Pixels.to_centres`. The order of additions is fixed, so results repeat.
+        The order of additions is fixed, so results repeat.
         """
         device = self.values.device
         targets = torch.from_numpy(centres).to(device)
@@ -68,7 +72,19 @@ class TensorPixels:
             sums += member.T @ torch.cat([points.to(exact), ones], dim=1)
         total = sums.cpu().numpy().astype(np.float64)
         counts = total[:, -1].round().astype(np.int64)
-        return labels.cpu().numpy(), total[:, :-1], counts, int(bad)
+        return Nearest(labels.cpu().numpy(), total[:, :-1], counts, int(bad), NOTHING)
+
+    def join(
+        self,
+        found: Nearest,  # noqa: ARG002  (the same call as that of Pixels)
+        centres: NDArray[np.float32],
+        fresh: NDArray[np.float32],
+        distance: float,
+        n_threads: int | None,
+    ) -> Nearest:
+        """Return what `to_centres` finds for the centres (C, E) and the fresh ones (A, E)."""
+        both = np.concatenate([centres, fresh])
+        return self.to_centres(both, np.full(len(both), distance, np.float32), False, n_threads)
 
 
 def _decide(

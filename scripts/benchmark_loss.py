@@ -10,16 +10,11 @@ Errors are relative to the loop in float64.
 """
 
 import argparse
-import contextlib
-import ctypes
-import gc
-import statistics
-import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import NamedTuple
 
 import torch
+from measuring import medians, peak_memory
 from torch import Tensor
 
 from embedseg.losses.discriminative import discriminative_loss
@@ -170,38 +165,6 @@ def step(loss: Loss, embedding: Tensor, labels: Tensor) -> Tensor:
     return total.detach()
 
 
-def timed(work: Callable[[], object]) -> float:
-    """Seconds of one call."""
-    start = time.perf_counter()
-    work()
-    return time.perf_counter() - start
-
-
-def peak_memory(work: Callable[[], object], device: str) -> int:
-    """Return the most bytes in use during `work` beyond those before; -1 where unknown."""
-    if device != "cpu":
-        torch.cuda.reset_peak_memory_stats(device)
-        before = torch.cuda.memory_allocated(device)
-        work()
-        return torch.cuda.max_memory_allocated(device) - before
-    gc.collect()
-    with contextlib.suppress(OSError, AttributeError):
-        ctypes.CDLL(None).malloc_trim(0)  # else freed memory would be used again unseen
-    reset, status = Path("/proc/self/clear_refs"), Path("/proc/self/status")
-    try:
-        reset.write_text("5")
-        before = _status_bytes(status, "VmRSS")
-    except OSError:
-        return -1
-    work()
-    return _status_bytes(status, "VmHWM") - before
-
-
-def _status_bytes(status: Path, field: str) -> int:
-    line = next(line for line in status.read_text().splitlines() if line.startswith(field))
-    return int(line.split()[1]) * 1024
-
-
 def benchmark(case: Case, repeats: int, device: str) -> tuple[list[Row], float]:
     """Measure all codes on one case: (rows, seconds of one read of the embedding)."""
     embedding, labels = make_case(case, device)
@@ -225,14 +188,13 @@ def benchmark(case: Case, repeats: int, device: str) -> tuple[list[Row], float]:
         got = loss(embedding, labels).detach()
         errors[name] = ((got - value) / value).abs().item(), difference.item()
         embedding.grad = None
-    seconds: dict[str, list[float]] = {name: [] for name in (*codes, "read")}
-    for _ in range(repeats):  # in turn, so that a busy machine slows all alike
-        for name, loss in codes.items():
-            seconds[name].append(timed(lambda loss=loss: step(loss, embedding, labels)))
-        seconds["read"].append(timed(lambda: read(embedding)))
-    medians = {name: statistics.median(values) for name, values in seconds.items()}
-    rows = [Row(name, medians[name], memory[name], *errors[name]) for name in codes]
-    return rows, medians["read"]
+    works: dict[str, Callable[[], object]] = {
+        name: lambda loss=loss: step(loss, embedding, labels)  # type: ignore[misc]
+        for name, loss in codes.items()
+    }
+    seconds = medians({**works, "read": lambda: read(embedding)}, repeats)
+    rows = [Row(name, seconds[name], memory[name], *errors[name]) for name in codes]
+    return rows, seconds["read"]
 
 
 def read(embedding: Tensor) -> None:

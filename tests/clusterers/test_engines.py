@@ -8,7 +8,8 @@ import pytest
 import torch
 
 from clustering import CLUSTERERS, DBSCAN, HDBSCAN, MeanShift, ThresholdClustering, base, jit
-from clustering.nearest import assign
+from clustering import pixels as pixel_view
+from clustering.nearest import assign, extend
 from clustering.pixels import rows, spread
 from tests.clusterers.blobs import image, points
 
@@ -123,33 +124,63 @@ def test_spread_ranks_are_distinct_and_cover():
         assert ranks[-1] < count
 
 
-def test_import_compiles_nothing_and_a_bad_cache_folder_is_no_error():
+def test_import_compiles_nothing():
     code = (
-        "import numba\n"
-        "real = numba.njit\n"
-        "def njit(*a, **k):\n"
-        "    if k.pop('cache', False): raise RuntimeError('no locator available')\n"
-        "    return real(*a, **k)\n"
-        "numba.njit = njit\n"
-        "from clustering import kernels\n"
-        "import numpy as np\n"
-        "print(len(kernels.take.compiled.signatures))\n"
+        "import clustering\n"
+        "from clustering import climbing, kernels\n"
+        "print(sum(len(f.compiled.signatures) for m in (climbing, kernels)\n"
+        "          for f in vars(m).values() if hasattr(f, 'compiled')))\n"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "0"
 
 
-def test_a_slow_first_call_is_announced(monkeypatch, caplog):
-    monkeypatch.setattr(jit, "PATIENCE", 0.01)
+def test_a_slow_first_call_is_announced_and_works_without_a_cache(monkeypatch, caplog):
+    monkeypatch.setattr(jit, "PATIENCE", 0.001)
     jit._said.clear()
-    fresh = jit.kernel(_loop)
+    space: dict = {}  # a function of no file has no place for a cache
+    exec("def double(x):\n    for i in range(len(x)):\n        x[i] *= 2\n    return x", space)
     with caplog.at_level("WARNING"):
-        fresh(np.ones(3))
+        assert jit.kernel(space["double"])(np.ones(3)).sum() == 6
     assert "compiling the clustering kernels" in caplog.text
 
 
-def _loop(values):
-    total = 0.0
-    for value in values:
-        total += value
-    return total
+def test_a_cache_folder_that_cannot_be_written_is_no_error():
+    """An installation that is read-only, in an account without a writable home."""
+    code = (
+        "import numba.core.caching as caching, numpy as np\n"
+        "caching.CacheImpl._locator_classes = []\n"
+        "from clustering.pixels import rows\n"
+        "print(rows(np.ones((5, 2), np.float32)).take(np.arange(3)).sum())\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "6.0"
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_joining_centres_equals_assigning_to_all(seed):
+    rng = np.random.default_rng(seed)
+    embedding = rng.normal(size=(5, 60, 170)).astype(np.float32)
+    mask = rng.random((60, 170)) < (0.9 if seed % 2 else 0.1)
+    centres = rng.normal(size=(30, 5)).astype(np.float32)
+    pixels = pixel_view.image(embedding, mask)
+    whole = assign(pixels, centres, 1.1)
+    parts = assign(pixels, centres[:21], 1.1, keep=True, n_threads=1)
+    parts = extend(pixels, parts, centres[21:], 1.1, n_threads=2)
+    np.testing.assert_array_equal(parts.labels, whole.labels)
+    np.testing.assert_array_equal(parts.counts, whole.counts)
+    np.testing.assert_allclose(parts.means, whole.means, atol=1e-5)
+
+
+@pytest.mark.parametrize("share", [0.02, 0.5, 0.99])
+def test_masks_are_walked_in_words_and_bytes(share):
+    rng = np.random.default_rng(8)
+    mask = rng.random((41, 211)) < share
+    mask[5:9], mask[20:22] = True, False
+    embedding = rng.normal(size=(3, *mask.shape)).astype(np.float32)
+    for given in (mask, np.where(mask, 255, 0).astype(np.uint8).view(bool)):
+        pixels = pixel_view.image(embedding, given)
+        ranks = spread(len(pixels), 700)
+        np.testing.assert_array_equal(pixels.take(ranks), embedding[:, mask][:, ranks])
+        sums = assign(pixels, np.zeros((1, 3), np.float32), 99.0).means[0]
+        np.testing.assert_allclose(sums, embedding[:, mask].mean(axis=1), atol=1e-6)
