@@ -1,12 +1,28 @@
-"""From a uint8 picture to what the network was trained on."""
+"""From a uint8 picture to what the network was trained on: contrast, then mean and deviation."""
 
 from collections.abc import Sequence
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 MEAN = (0.485, 0.456, 0.406)  # of ImageNet's pictures: the usual choice, right for its encoders
 STD = (0.229, 0.224, 0.225)
+DARKEST, BRIGHTEST = 1.0, 99.8  # percentiles of a microscope's picture that become 0 and 255
+
+
+def stretch_contrast(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Return `image` with its 1st and 99.8th percentile, over all channels, at 0 and 255.
+
+    Microscopes leave most of the range of grey levels unused, each picture another part of it. One
+    map for all channels keeps the hue. A picture of one grey level is returned as it is.
+    """
+    low, high = np.percentile(image, (DARKEST, BRIGHTEST))
+    if high <= low:
+        return image
+    table = np.clip((np.arange(256) - low) * (255 / (high - low)), 0, 255).round().astype(np.uint8)
+    return np.asarray(table[image])
 
 
 def normalise(image: Tensor, mean: Sequence[float] = MEAN, std: Sequence[float] = STD) -> Tensor:

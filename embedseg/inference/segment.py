@@ -16,6 +16,7 @@ from clustering.assign import absorb_noise, merge_centres
 from clustering.base import NOISE
 from embedseg._cv2 import cv2
 from embedseg.inference.core import core_pixels, with_lost_pieces
+from embedseg.inference.normalise import stretch_contrast
 from embedseg.inference.result import Segmentation
 from embedseg.inference.spec import ModelSpec
 from embedseg.inference.upsample import upsample_labels
@@ -77,6 +78,7 @@ def run_network(
 ) -> dict[str, torch.Tensor]:
     """Return the network's outputs, without the batch axis, for a picture at the working size."""
     small = resize_picture(image, working_shape(image.shape[:2], spec.working_size))
+    small = stretch_contrast(small) if spec.stretch else small
     batch = torch.from_numpy(np.ascontiguousarray(small.transpose(2, 0, 1)))[None]
     outputs = {key: value[0] for key, value in model(batch).items()}
     for key, value in outputs.items():

@@ -18,14 +18,14 @@ class ModelSpec:
     """Everything but the weights.
 
     `backbone` .. `seed_head` rebuild the network; `working_size` is the longer side, in pixels,
-    at which it sees a whole image (0: as it is); `mean`, `std` normalise; `delta_v`, `delta_d` are
-    the margins of its loss. The rest is how its output becomes instances: probability threshold of
-    the foreground; clusterer with its options; `seed_threshold`, the closeness above which a pixel
-    may found a cluster where there is a seed head, else `core_step` (its embedding differs from
-    its neighbours' by less than this many delta_v; 0: all may); `merge`
-    (clusters whose centres are nearer than this become one; 0: none); `components`, what becomes
-    of an instance in several pieces ("all" are kept, "largest" only, or "split" into instances);
-    the smallest instance in pixels of the working size.
+    at which it sees a whole image (0: as it is), its contrast stretched if `stretch`; `mean`, `std`
+    normalise; `delta_v`, `delta_d` are the margins of its loss. The rest is how its output becomes
+    instances: probability threshold of the foreground; clusterer with its options;
+    `seed_threshold`, the closeness above which a pixel may found a cluster where there is a seed
+    head, else `core_step` (its embedding differs from its neighbours' by less than this many
+    delta_v; 0: all may); `merge` (clusters whose centres are nearer than this become one; 0: none);
+    `components`, what becomes of an instance in several pieces ("all" are kept, "largest" only, or
+    "split" into instances); the smallest instance in pixels of the working size.
     """
 
     backbone: str
@@ -39,6 +39,7 @@ class ModelSpec:
     output_stride: int = 1
     seed_head: bool = False
     working_size: int = 0
+    stretch: bool = False
     mean: tuple[float, ...] = MEAN
     std: tuple[float, ...] = STD
     delta_v: float = 0.5

@@ -25,6 +25,7 @@ class DataConfig:
         val_list: text file with one image name a line.
         val_fraction: share of the images held out when neither `val` nor `val_list` is given.
         working_size: longer side, in pixels, at which the network sees a whole image; 0: as it is.
+        stretch: stretch the contrast of every image to its percentiles 1 and 99.8 (microscopy).
         cache: keep the resized training images in memory.
         workers: loader processes; 0 loads in the main process.
     """
@@ -35,6 +36,7 @@ class DataConfig:
     val_list: str = ""
     val_fraction: float = 0.2
     working_size: int = 256
+    stretch: bool = False
     cache: bool = True
     workers: int = 0
 

@@ -99,6 +99,7 @@ def spec_of(config: TrainConfig) -> ModelSpec:
         decoder=network.decoder,
         output_stride=network.output_stride,
         working_size=config.data.working_size,
+        stretch=config.data.stretch,
         delta_v=config.loss.delta_v,
         delta_d=config.loss.delta_d,
         foreground_threshold=config.foreground_threshold,

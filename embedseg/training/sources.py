@@ -1,6 +1,7 @@
 """Opening the training and validation images that a configuration names."""
 
 import logging
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +9,7 @@ import numpy as np
 from embedseg.data import Dataset, open_dataset, resize
 from embedseg.data.sample import Sample
 from embedseg.data.splits import read_names
+from embedseg.inference.normalise import stretch_contrast
 from embedseg.inference.segment import working_shape
 from embedseg.io import InputError
 from embedseg.training.config import DataConfig
@@ -31,7 +33,7 @@ def open_sources(config: DataConfig) -> tuple[Dataset, Dataset]:
     for role, part in (("training", training), ("validation", validation)):
         if not len(part):
             raise InputError(f"{config.train}: no {role} image is left; check the lists")
-    training = _resized(training, config.working_size)
+    training = _prepared(training, config.working_size, config.stretch)
     if config.cache:
         training = training.in_memory()
         if not any((sample.labels > 0).any() for sample in training):
@@ -84,9 +86,12 @@ def _held_out(everything: Dataset, share: float) -> list[str]:
     return held
 
 
-def _resized(samples: Dataset, working_size: int) -> Dataset:
+def _prepared(samples: Dataset, working_size: int, stretch: bool) -> Dataset:
+    """Return the samples as inference prepares pictures: resized, contrast stretched."""
+
     def load(name: str) -> Sample:
         sample = samples.load(name)
-        return resize(sample, working_shape(sample.labels.shape, working_size))
+        sample = resize(sample, working_shape(sample.labels.shape, working_size))
+        return replace(sample, image=stretch_contrast(sample.image)) if stretch else sample
 
     return Dataset(samples.names, load, samples.splits, samples.groups)
