@@ -38,10 +38,7 @@ class Backbone(nn.Module):
         """Return the published last layers for `channels` output maps."""
         raise NotImplementedError
 
-
-def require_2d(model: str, ndim: int) -> None:
-    """Refuse three dimensions for a network that has no 3D form."""
-    if ndim != 2:
-        raise ValueError(
-            f"{model} has no 3D form (ndim={ndim}); leave ndim=2 or use unet or erfnet with ndim=3"
-        )
+    def auxiliary(self, features: Features) -> dict[str, Tensor]:
+        """Return further outputs that serve the training, by name; maps at full resolution."""
+        del features
+        return {}

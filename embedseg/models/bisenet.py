@@ -54,7 +54,7 @@ class BiSeNet(Backbone):
         """Return (B, 4 width, H/8, W/8)."""
         fine = self.spatial(x)
         *_, eighth, sixteenth, last = self.encoder(x)
-        y = self.globally(last.mean((2, 3), keepdim=True))
+        y: Tensor = self.globally(last.mean((2, 3), keepdim=True))
         for attend, refine, source, target in zip(
             self.attend, self.refine, (last, sixteenth), (sixteenth, eighth), strict=True
         ):

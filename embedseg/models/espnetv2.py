@@ -106,8 +106,8 @@ class Pyramid(nn.Module):
         for branch in self.branches:
             y = branch(x)
             maps.append(y + maps[-1] if maps else y)
-        y = self.expand(torch.cat(maps, 1))
-        return y
+        x = self.expand(torch.cat(maps, 1))
+        return x
 
 
 class Residual(nn.Module):
@@ -142,8 +142,8 @@ class Down(nn.Module):
     def forward(self, x: Tensor, image: Tensor) -> Tensor:
         """Return maps of half the size; `image` already has it."""
         y = torch.cat([functional.avg_pool2d(x, 3, 2, 1), self.pyramid(x)], 1)
-        y = self.act(y + self.reinforce(image))
-        return y
+        x = self.act(y + self.reinforce(image))
+        return x
 
 
 class PyramidOfMeans(nn.Module):

@@ -63,7 +63,7 @@ class ExtremeC3Net(Backbone):
     def forward(self, x: Tensor) -> Tensor:
         """Return (B, 24, H/2, W/2)."""
         small = functional.avg_pool2d(x, 2)
-        y = self.join1(torch.cat([self.stem(x), small], 1))
+        y: Tensor = self.join1(torch.cat([self.stem(x), small], 1))
         y = self.down2(y)
         y = self.join2(torch.cat([self.stage2(y), y, functional.avg_pool2d(small, 2)], 1))
         y = self.widen(y)

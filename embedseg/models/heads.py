@@ -11,6 +11,7 @@ from embedseg.models.blocks import Layers, enlarge, initialise, resize
 
 FINEST_STRIDE = 2  # the learned decoder works up to here; the head's transposed convolution ends it
 DETAIL = 16  # channels of the detail path at every scale
+SIDE_DROPOUT = 0.1  # in heads that serve the training
 WIDTHS = {2: 16, 4: 32, 8: 64, 16: 64}  # stride -> channels of the learned decoder
 
 
@@ -60,10 +61,22 @@ def enlarged_head(
     return EnlargedHead(nn.Sequential(layers.dropout(dropout), last) if dropout else last, factor)
 
 
+def auxiliary_head(
+    inputs: int, middle: int, channels: int, factor: int, layers: Layers, *, bias: bool = True
+) -> EnlargedHead:
+    """Return 3x3 convolution, norm, ReLU, dropout, 1x1 convolution with bias, and interpolation."""
+    steps = nn.Sequential(
+        *layers.conv_norm_act(inputs, middle, bias=bias), layers.dropout(SIDE_DROPOUT)
+    )
+    initialise(steps)
+    return EnlargedHead(nn.Sequential(steps, pointwise_head(middle, channels, layers)), factor)
+
+
 class SideHeads(nn.Module):
     """One head for each of several features: deep supervision.
 
-    The output is the mean of all heads or that of the first; `sides` gives each of them.
+    The output is the mean of all heads or that of the first; `sides` gives each of them. Features
+    beyond the heads are left to `Backbone.auxiliary`.
     """
 
     def __init__(self, heads: Sequence[nn.Module], *, average: bool) -> None:
@@ -73,12 +86,19 @@ class SideHeads(nn.Module):
 
     def sides(self, features: Features) -> Tensor:
         """Return (D, B, channels, *S): the output of every head."""
-        return torch.stack([h(f) for h, f in zip(self.heads, features, strict=True)])
+        return torch.stack([h(f) for h, f in zip(self.heads, features, strict=False)])
 
     def forward(self, features: Features) -> Tensor:
         """Return (B, channels, *S)."""
         sides = self.sides(features)
         return sides.mean(0) if self.average else sides[0]
+
+
+def side_heads(head: nn.Module) -> SideHeads:
+    """Return the heads of deep supervision without the first, which another head replaces."""
+    if not isinstance(head, SideHeads):
+        raise TypeError(f"deep supervision has several heads, got {type(head).__name__}")
+    return SideHeads(list(head.heads)[1:], average=False)
 
 
 class LearnedDecoder(nn.Module):
@@ -116,6 +136,11 @@ class LearnedDecoder(nn.Module):
 def first(features: Features) -> Tensor:
     """Return the features that a simple head reads."""
     return features if isinstance(features, Tensor) else features[0]
+
+
+def with_first(features: Features, maps: Tensor) -> Features:
+    """Return the features with their first entry replaced."""
+    return maps if isinstance(features, Tensor) else (maps, *features[1:])
 
 
 def _head(layer: nn.Module) -> nn.Module:

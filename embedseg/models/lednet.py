@@ -99,7 +99,8 @@ class AttentionPyramid(nn.Module):
             attention = attention + self.lateral[k - 1](maps[k])
             attention = resize(attention, maps[k - 1].shape[2:])
         means: Tensor = self.globally(functional.adaptive_avg_pool2d(x, 1))
-        return means + attention * self.scores(x)
+        scores: Tensor = self.scores(x)
+        return means + attention * scores
 
 
 def shuffle(x: Tensor, groups: int) -> Tensor:

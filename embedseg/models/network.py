@@ -9,14 +9,18 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from embedseg.models.backbone import Backbone, Decoder
+from embedseg.models.backbone import Backbone, Decoder, Features
 from embedseg.models.blocks import Layers
+from embedseg.models.context import build_context
 from embedseg.models.heads import (
     FINEST_STRIDE,
     LearnedDecoder,
     SideHeads,
+    first,
     pointwise_head,
+    side_heads,
     transposed_head,
+    with_first,
 )
 from embedseg.models.position import position_channels, position_maps
 from embedseg.names import unknown
@@ -40,6 +44,7 @@ def build_network(  # noqa: PLR0913  (what a checkpoint stores of its network, f
 ) -> "EmbeddingNet":
     """Return the network of that `name` in `MODELS`, its builder called with `options`.
 
+    Every network also takes the option `context`, the name of a block of `CONTEXTS`.
     Raises ValueError for an unknown name or option, with the nearest one that exists.
     """
     from embedseg.models import MODELS
@@ -48,10 +53,14 @@ def build_network(  # noqa: PLR0913  (what a checkpoint stores of its network, f
         raise unknown("model", name, MODELS)
     builder = MODELS[name]
     options = dict(options or {})
+    context = options.pop("context", None)
     known = [key for key in inspect.signature(builder).parameters if key != "in_channels"]
     for key in options:
+        if key == "ndim" and options[key] == 3 and key not in known:
+            able = [n for n, b in MODELS.items() if "ndim" in inspect.signature(b).parameters]
+            raise ValueError(f"{name} has no 3D form (ndim=3); use one of {', '.join(able)}")
         if key not in known:
-            raise unknown(f"{name} option", key, known)
+            raise unknown(f"{name} option", key, [*known, "context"])
     extra = position_channels(int(options.get("ndim", 2)), coordinates, waves)
     backbone = builder(in_channels=in_channels + extra, **options)
     return EmbeddingNet(
@@ -63,6 +72,7 @@ def build_network(  # noqa: PLR0913  (what a checkpoint stores of its network, f
         decoder=decoder,
         output_stride=output_stride,
         seed_head=seed_head,
+        context=context,
     )
 
 
@@ -79,9 +89,11 @@ class EmbeddingNet(nn.Module):
     (`LearnedDecoder`), "auto" what suits the backbone. `output_stride` o > 1 gives outputs at
     1/o: cheaper, for a loss and a clusterer that work there. `seed_head` adds "seed" (B, 1, *T),
     the logit of how close a pixel's embedding is to its instance's mean (`losses/seed.py`).
+    `context` names a block of `CONTEXTS` that the features pass before the heads.
 
     In training a backbone with deep supervision adds "embedding_sides" and "semantic_sides",
-    (D, B, channels, *S): the outputs of its D heads, each of which deserves the loss.
+    (D, B, channels, *S): the outputs of its D heads, each of which deserves the loss; and what
+    else its `auxiliary` returns.
     """
 
     def __init__(
@@ -95,6 +107,7 @@ class EmbeddingNet(nn.Module):
         decoder: Literal["auto", "published", "learned"] = "auto",
         output_stride: int = 1,
         seed_head: bool = False,
+        context: str | None = None,
     ) -> None:
         super().__init__()
         for key, value in (("embedding_dim", embedding_dim), ("classes", classes)):
@@ -116,6 +129,9 @@ class EmbeddingNet(nn.Module):
         self.decoder_kind = choose_decoder(backbone, decoder, output_stride)
         self.backbone = backbone
         layers = getattr(backbone, "layers", Layers(self.ndim))
+        self.context: nn.Module | None = None
+        if context is not None:
+            self.context = build_context(context, backbone.out_channels, layers)
         self.decoder: LearnedDecoder | None = None
         if self.decoder_kind == "learned":
             target = max(output_stride, FINEST_STRIDE)
@@ -131,7 +147,16 @@ class EmbeddingNet(nn.Module):
         if seed_head:
             self.heads["seed"] = self._make_head(1, layers)
         self._positioned = extra > 0
+        self.sides = nn.ModuleDict()
+        if getattr(backbone, "deep_supervision", False) and not self._published:
+            for name, channels in (("embedding", embedding_dim), ("semantic", classes)):
+                self.sides[name] = side_heads(backbone.make_head(channels))
         self._maps: dict[tuple[Any, ...], Tensor] = {}
+
+    @property
+    def _published(self) -> bool:
+        """Whether the heads are the backbone's own."""
+        return self.decoder is None and self.output_stride == 1
 
     def _make_head(self, channels: int, layers: Layers) -> nn.Module:
         if self.decoder is not None:
@@ -148,18 +173,32 @@ class EmbeddingNet(nn.Module):
         x = torch.cat([image, self._position(image)], 1) if self._positioned else image
         x = pad_to_multiple(x, self.backbone.divisor)
         features = self.backbone(x)
+        if self.context is not None:
+            features = with_first(features, self.context(first(features)))
+        read = features if self._published else first(features)
         if self.decoder is not None:
-            features = self.decoder(features, x)
-        elif self.output_stride > 1 and not isinstance(features, Tensor):
-            features = features[0]
+            read = self.decoder(features, x)
         keep = [-(-s // self.output_stride) for s in size]
-        out = {}
-        for name, head in self.heads.items():
-            out[name] = crop(head(features), keep)
-            if self.training and isinstance(head, SideHeads):
-                sides = [crop(side, keep) for side in head.sides(features)]
-                out[f"{name}_sides"] = torch.stack(sides)
+        out = {name: crop(head(read), keep) for name, head in self.heads.items()}
+        if self.training:
+            out |= self._side_outputs(features, out, keep)
+            extra = self.backbone.auxiliary(features)
+            out |= {k: crop(v, size) if v.ndim > 3 else v for k, v in extra.items()}
         return out
+
+    def _side_outputs(
+        self, features: Features, out: dict[str, Tensor], size: Sequence[int]
+    ) -> dict[str, Tensor]:
+        """Return "embedding_sides" and "semantic_sides" where the backbone has deep supervision."""
+        found = {}
+        grid = (..., *[slice(None, None, self.output_stride)] * self.ndim)
+        for name, head in (self.heads if self._published else self.sides).items():
+            if isinstance(head, SideHeads):
+                rest = features if self._published else features[1:]
+                sides = [crop(side[grid], size) for side in head.sides(rest)]
+                sides = sides if self._published else [out[name], *sides]
+                found[f"{name}_sides"] = torch.stack(sides)
+        return found
 
     def _check(self, image: Tensor) -> None:
         if image.ndim != self.ndim + 2 or image.shape[1] != self.in_channels:
@@ -188,8 +227,9 @@ def pad_to_multiple(x: Tensor, divisor: int) -> Tensor:
 
 
 def crop(x: Tensor, size: Sequence[int]) -> Tensor:
-    """Cut the far ends of (B, C, *T) so that `size` remains."""
-    pads = [v for s, t in zip(size[::-1], list(x.shape[2:])[::-1], strict=True) for v in (0, s - t)]
+    """Cut the far ends of (..., *T) so that `size` remains."""
+    given = x.shape[-len(size) :]
+    pads = [v for s, t in zip(size[::-1], list(given)[::-1], strict=True) for v in (0, s - t)]
     return functional.pad(x, pads) if _recording() or any(pads) else x
 
 

@@ -25,11 +25,15 @@ class BasicBlock(nn.Module):
         self.bn2 = layers.norm(width)
         self.downsample = _fit(inputs, width, stride, layers)
 
+    def residual(self, x: Tensor) -> Tensor:
+        """Return the block without its last ReLU."""
+        y: Tensor = torch.relu(self.bn1(self.conv1(x)))
+        y = self.bn2(self.conv2(y))
+        return y + self.downsample(x)
+
     def forward(self, x: Tensor) -> Tensor:
         """Return (B, width, *S / stride)."""
-        y = torch.relu(self.bn1(self.conv1(x)))
-        y = self.bn2(self.conv2(y))
-        return torch.relu(y + self.downsample(x))
+        return torch.relu(self.residual(x))
 
 
 class Bottleneck(nn.Module):
@@ -59,6 +63,8 @@ class Bottleneck(nn.Module):
 class ResNet(nn.Module):
     """The convolutional part of a ResNet; `channels` are those of its four stages.
 
+    `depth` is 18, 34, 50 or 101, `width` the channels of the first stage's 3x3 convolutions.
+
     `deep_stem` replaces the 7x7 convolution by three 3x3 ones of width, width, 2 width maps.
     `output_stride` 16 or 8 dilates the last stages instead of shrinking; `grid` multiplies the
     dilations of the last stage's blocks. `forward` returns the maps after the pooling (1/4) and
@@ -77,6 +83,10 @@ class ResNet(nn.Module):
         grid: tuple[int, ...] = (1, 1, 1),
     ) -> None:
         super().__init__()
+        if depth not in BLOCKS:
+            raise ValueError(f"depth must be one of {tuple(BLOCKS)}, got {depth}")
+        if width < 1:
+            raise ValueError(f"width must be >= 1, got {width}; published: 64")
         kind = BasicBlock if depth < 50 else Bottleneck
         self.stem_channels = 2 * width if deep_stem else width
         if deep_stem:

@@ -200,10 +200,10 @@ class Module(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Return (B, outputs, H, W)."""
-        y = shuffle(self.reduce(x), self.groups)
-        y = torch.cat([branch(y) for branch in self.branches], 1)
-        y = self.act(x + y if self.adds else y)
-        return y
+        shuffled = shuffle(self.reduce(x), self.groups)
+        y = torch.cat([branch(shuffled) for branch in self.branches], 1)
+        x = self.act(x + y if self.adds else y)
+        return x
 
 
 class SqueezedSeparable(nn.Module):

@@ -21,11 +21,15 @@ class Row(NamedTuple):
     gmac: float | None
     note: str = ""
     classes: int = 19
+    size: tuple[int, int] = (256, 512)
 
 
 # name, builder options, parameters, GMAC, note, classes
 HEAD = "without {} of an encoder head that the form never calls"
 WIDE: dict[str, Any] = {"width": 64, "max_width": 1024}
+CEIL = "the published maps of 256x512 are 33x65, ours of 257x513"
+ODD = (257, 513)
+RES = {"depth": 18, "width": 8}
 DEEP = {"deep_supervision": True}
 ROWS = [
     Row("attention-unet", {}, 34_878_573, 132.9, classes=1),
@@ -54,6 +58,27 @@ ROWS = [
     Row("portraitnet", {"grouped": True}, 1_905_400, None, classes=2),
     Row("sinet", {}, 86_910, 0.167, "0.064 at 224x224", classes=2),
     Row("sinet", {"form": "cityscapes"}, 119_418, None),
+    Row("ccnet", DEEP, 71_287_911, 158.7, CEIL, size=ODD),
+    Row("deeplabv2", DEEP, 44_601_560, None, "all four dilations", size=ODD),
+    Row(
+        "deeplabv2", DEEP | {"dilations": (6, 12)}, 43_550_860, 94.8, "without dead ones", size=ODD
+    ),
+    Row("deeplabv3plus", {}, 40_351_667, None, "no reference: our own count"),
+    Row("dfanet", DEEP, 2_503_089, 3.89, "without 193,000 of a classifier"),
+    Row("dfn", DEEP | {"border": True}, 90_209_467, 138.6, "without 8,421 that are never called"),
+    Row("dfseg", {"version": "v1"}, 9_220_659, 2.26, "without 513,000 of a classifier"),
+    Row("dfseg", {}, 18_674_739, 5.78, "without 513,000 of a classifier"),
+    Row("encnet", DEEP | {"presence": 19}, 35_996_505, None),
+    Row("encnet", DEEP | {"presence": 19, "depth": 101}, 54_988_633, None),
+    Row("galdnet", DEEP, 52_402_662, None),
+    Row("galdnet", DEEP | {"depth": 101}, 71_394_790, None),
+    Row("highresnet", {"last_norm": True}, 275_814, None),
+    Row("icnet", DEEP, 47_489_184, None),
+    Row("icnet", {}, 47_484_320, 8.20, "rounded up within, as 256x512", size=(258, 514)),
+    Row("pspnet", DEEP, 51_445_222, None),
+    Row("pspnet", {}, 46_715_347, 96.2, CEIL, size=ODD),
+    Row("swiftnet", {}, 11_797_071, 6.47),
+    Row("vnet", {}, 14_588_691, None, "no reference: our own count"),
     Row("r2unet", {}, 39_091_393, 305.0, classes=1),
     Row("r2unet", {"attention": True}, 39_442_925, 307.1, classes=1),
     Row("segnet", {}, 29_453_971, 81.4),
@@ -83,6 +108,14 @@ SMALL: dict[str, dict[str, Any]] = {
     "edanet": {"growth": 8},
     "bisenet": {"width": 8},
     "espnetv2": {"scale": 0.5},
+    **dict.fromkeys(("ccnet", "deeplabv2", "galdnet", "icnet", "pspnet"), RES | DEEP),
+    "deeplabv3plus": RES,
+    "dfanet": DEEP,
+    "dfn": RES | DEEP | {"border": True},
+    "dfseg": {"width": 8, "version": "v1"},
+    "encnet": RES | DEEP | {"presence": 5},
+    "swiftnet": {"width": 8},
+    "vnet": {"width": 2},
     "r2unet": TINY | {"attention": True},
     "unet": TINY,
     "unet++": TINY | DEEP,
@@ -110,16 +143,17 @@ def test_published_form(row: Row) -> None:
     with torch.device("meta"):  # shapes only: no memory, little time
         backbone = MODELS[row.name](**row.options).eval()
         head = backbone.make_head(row.classes).eval()
-        image = torch.empty(1, 3, 256, 512)
+        image = torch.empty(1, 3, *row.size)
     net = nn.ModuleList([backbone, head])
     assert sum(p.numel() for p in net.parameters()) == row.parameters
 
     def published(x: torch.Tensor) -> None:
         features = backbone(x)
         maps = features if torch.is_tensor(features) else features[0]
-        coarse = (256 // backbone.stride, 512 // backbone.stride)
+        coarse = tuple(math.ceil(s / backbone.stride) for s in row.size)
         assert maps.shape == (1, backbone.out_channels, *coarse)
-        assert head(features).shape == (1, row.classes, 256, 512)
+        full = tuple(s * backbone.stride for s in coarse)
+        assert head(features).shape == (1, row.classes, *full)
 
     macs = count_macs(published, net, image)
     assert row.gmac is None or macs / 1e9 == pytest.approx(row.gmac, rel=0.01)

@@ -118,7 +118,7 @@ def test_learned_decoder_sees_single_pixels_of_the_image() -> None:
         (lambda: build_network("unet", embedding_dim=0), "embedding_dim must be >= 1"),
         (lambda: build_network("unet", output_stride=2), "output_stride of UNet"),
         (lambda: build_network("unet", decoder="learned"), "decoder='learned'"),
-        (lambda: build_network("enet", options={"ndim": 3}), "unknown enet option 'ndim'"),
+        (lambda: build_network("enet", options={"ndim": 3}), "enet has no 3D form"),
         (lambda: EmbeddingNet(Identity(3)), "leaves none for the image"),
         (lambda: EmbeddingNet(Identity(4))(torch.zeros(1, 3, 8, 8)), "image must be"),
         (lambda: EmbeddingNet(Identity(4))(torch.zeros(1, 8, 8)), "image must be"),
