@@ -4,7 +4,7 @@ from typing import Literal
 
 from torch import Tensor, nn
 
-Decoder = Literal["published", "learned"]
+Decoder = Literal["published", "learned", "bilinear"]
 Features = Tensor | tuple[Tensor, ...]
 
 

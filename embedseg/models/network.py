@@ -16,6 +16,7 @@ from embedseg.models.heads import (
     FINEST_STRIDE,
     LearnedDecoder,
     SideHeads,
+    enlarged_head,
     first,
     pointwise_head,
     side_heads,
@@ -25,7 +26,7 @@ from embedseg.models.heads import (
 from embedseg.models.position import position_channels, position_maps
 from embedseg.names import unknown
 
-DECODERS = ("auto", "published", "learned")
+DECODERS = ("auto", "published", "learned", "bilinear")
 CACHED_SIZES = 8  # coordinate maps kept; an epoch of random crops has one size
 
 
@@ -37,7 +38,7 @@ def build_network(  # noqa: PLR0913  (what a checkpoint stores of its network, f
     classes: int = 1,
     coordinates: bool = True,
     waves: Sequence[float] = (),
-    decoder: Literal["auto", "published", "learned"] = "auto",
+    decoder: Literal["auto", "published", "learned", "bilinear"] = "auto",
     output_stride: int = 1,
     seed_head: bool = False,
     options: Mapping[str, Any] | None = None,
@@ -86,7 +87,8 @@ class EmbeddingNet(nn.Module):
     the border to a multiple of the backbone's `divisor`, and the outputs are cropped.
 
     `decoder`: "published" uses the network's own last layers, "learned" a shared light decoder
-    (`LearnedDecoder`), "auto" what suits the backbone. `output_stride` o > 1 gives outputs at
+    (`LearnedDecoder`), "bilinear" one convolution of coarse features and interpolation, "auto"
+    what suits the backbone. `output_stride` o > 1 gives outputs at
     1/o: cheaper, for a loss and a clusterer that work there. `seed_head` adds "seed" (B, 1, *T),
     the logit of how close a pixel's embedding is to its instance's mean (`losses/seed.py`).
     `context` names a block of `CONTEXTS` that the features pass before the heads.
@@ -96,7 +98,7 @@ class EmbeddingNet(nn.Module):
     else its `auxiliary` returns.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  (what a checkpoint stores of its network, flat)
         self,
         backbone: Backbone,
         *,
@@ -104,18 +106,14 @@ class EmbeddingNet(nn.Module):
         classes: int = 1,
         coordinates: bool = True,
         waves: Sequence[float] = (),
-        decoder: Literal["auto", "published", "learned"] = "auto",
+        decoder: Literal["auto", "published", "learned", "bilinear"] = "auto",
         output_stride: int = 1,
         seed_head: bool = False,
         context: str | None = None,
     ) -> None:
         super().__init__()
-        for key, value in (("embedding_dim", embedding_dim), ("classes", classes)):
-            if value < 1:
-                raise ValueError(f"{key} must be >= 1, got {value}")
+        check_values(embedding_dim, classes, waves)
         self.ndim = backbone.ndim
-        if any(wave < 2 for wave in waves):
-            raise ValueError(f"waves are wavelengths of at least 2 pixels, got {list(waves)}")
         extra = position_channels(self.ndim, coordinates, waves)
         self.in_channels = backbone.in_channels - extra
         if self.in_channels < 1:
@@ -129,39 +127,36 @@ class EmbeddingNet(nn.Module):
         self.decoder_kind = choose_decoder(backbone, decoder, output_stride)
         self.backbone = backbone
         layers = getattr(backbone, "layers", Layers(self.ndim))
-        self.context: nn.Module | None = None
-        if context is not None:
-            self.context = build_context(context, backbone.out_channels, layers)
+        self.context = build_context(context, backbone.out_channels, layers) if context else None
         self.decoder: LearnedDecoder | None = None
         if self.decoder_kind == "learned":
             target = max(output_stride, FINEST_STRIDE)
             self.decoder = LearnedDecoder(
                 backbone.out_channels, backbone.stride, target, backbone.in_channels, layers
             )
-        self.heads = nn.ModuleDict(
-            {
-                "embedding": self._make_head(embedding_dim, layers),
-                "semantic": self._make_head(classes, layers),
-            }
-        )
+        channels = {"embedding": embedding_dim, "semantic": classes}
+        self.heads = nn.ModuleDict({k: self._make_head(c, layers) for k, c in channels.items()})
         if seed_head:
             self.heads["seed"] = self._make_head(1, layers)
-        self._positioned = extra > 0
         self.sides = nn.ModuleDict()
         if getattr(backbone, "deep_supervision", False) and not self._published:
-            for name, channels in (("embedding", embedding_dim), ("semantic", classes)):
-                self.sides[name] = side_heads(backbone.make_head(channels))
+            for name, count in channels.items():
+                self.sides[name] = side_heads(backbone.make_head(count))
+        self._positioned = extra > 0
         self._maps: dict[tuple[Any, ...], Tensor] = {}
 
     @property
     def _published(self) -> bool:
         """Whether the heads are the backbone's own."""
-        return self.decoder is None and self.output_stride == 1
+        return self.decoder_kind == "published" and self.output_stride == 1
 
     def _make_head(self, channels: int, layers: Layers) -> nn.Module:
         if self.decoder is not None:
             factor = self.decoder.stride // self.output_stride
             return transposed_head(self.decoder.out_channels, channels, factor, layers)
+        if self.decoder_kind == "bilinear":
+            stride = self.backbone.stride
+            return enlarged_head(self.backbone.out_channels, channels, stride, layers, bias=True)
         if self.output_stride == 1:
             return self.backbone.make_head(channels)
         return pointwise_head(self.backbone.out_channels, channels, layers)
@@ -220,6 +215,15 @@ class EmbeddingNet(nn.Module):
         return maps.expand(image.shape[0], *maps.shape)
 
 
+def check_values(embedding_dim: int, classes: int, waves: Sequence[float]) -> None:
+    """Refuse sizes that make no network."""
+    for key, value in (("embedding_dim", embedding_dim), ("classes", classes)):
+        if value < 1:
+            raise ValueError(f"{key} must be >= 1, got {value}")
+    if any(wave < 2 for wave in waves):
+        raise ValueError(f"waves are wavelengths of at least 2 pixels, got {list(waves)}")
+
+
 def pad_to_multiple(x: Tensor, divisor: int) -> Tensor:
     """Repeat the far borders of (B, C, *S) until every size is a multiple of `divisor`."""
     pads = [v for s in reversed(x.shape[2:]) for v in (0, -s % divisor)]
@@ -239,7 +243,7 @@ def _recording() -> bool:
 
 
 def choose_decoder(backbone: Backbone, wish: str, output_stride: int) -> Decoder:
-    """Return "published" or "learned" for these strides; ValueError where neither can serve."""
+    """Return the decoder for these strides; ValueError where the wished one cannot serve."""
     if wish not in DECODERS:
         raise unknown("decoder", wish, DECODERS)
     stride, own = backbone.stride, type(backbone).__name__
@@ -251,7 +255,7 @@ def choose_decoder(backbone: Backbone, wish: str, output_stride: int) -> Decoder
     elif output_stride > 1:
         possible = ["learned"]  # between the features and the image
     else:
-        possible = ["published", "learned"]
+        possible = ["published", "learned", "bilinear"]
     if wish == "auto":
         wish = backbone.default_decoder if backbone.default_decoder in possible else possible[0]
     if wish not in possible:
@@ -259,4 +263,4 @@ def choose_decoder(backbone: Backbone, wish: str, output_stride: int) -> Decoder
             f"decoder={wish!r} cannot bring {own} (features at 1/{stride}) to "
             f"output_stride={output_stride}; use decoder={possible[0]!r}"
         )
-    return "learned" if wish == "learned" else "published"
+    return wish  # type: ignore[return-value]  # one of DECODERS, and not "auto"

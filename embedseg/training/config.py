@@ -53,7 +53,8 @@ class NetworkConfig:
         coordinates: append x, y and radius to the image.
         waves: append sine and cosine of position with these wavelengths in pixels; for many small
             objects that look alike, on images of any size.
-        decoder: "published" last layers of the backbone, the shared "learned" decoder, or "auto".
+        decoder: "published" last layers of the backbone, the shared "learned" decoder, one
+            convolution and "bilinear" interpolation, or "auto": what suits the backbone.
         output_stride: stride of the outputs against the working size.
         seed_head: predict where the embedding can be trusted, and found clusters only there.
         init: weights to start from: a run folder or a .safetensors file; empty: random.
@@ -65,7 +66,7 @@ class NetworkConfig:
     classes: int = 1
     coordinates: bool = True
     waves: tuple[float, ...] = ()
-    decoder: Literal["auto", "published", "learned"] = "auto"
+    decoder: Literal["auto", "published", "learned", "bilinear"] = "auto"
     output_stride: int = 1
     seed_head: bool = True
     init: str = ""

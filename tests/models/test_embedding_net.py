@@ -98,6 +98,14 @@ def test_learned_decoder_reaches_any_stride() -> None:
         assert out.shape[2:] == (-(-17 // output_stride), -(-23 // output_stride))
 
 
+def test_bilinear_decoder_interpolates_one_convolution() -> None:
+    net = EmbeddingNet(Identity(4, stride=4, divisor=4), decoder="bilinear")
+    out = net(torch.rand(1, 1, 8, 12))["embedding"]
+    coarse = net.heads["embedding"].last(net.backbone.seen[0][..., ::4, ::4])
+    want = torch.nn.functional.interpolate(coarse, (8, 12), mode="bilinear", align_corners=False)
+    assert torch.allclose(out, want)
+
+
 def test_learned_decoder_sees_single_pixels_of_the_image() -> None:
     torch.manual_seed(0)
     net = EmbeddingNet(Identity(4, stride=8), decoder="learned").eval()
@@ -118,6 +126,7 @@ def test_learned_decoder_sees_single_pixels_of_the_image() -> None:
         (lambda: build_network("unet", embedding_dim=0), "embedding_dim must be >= 1"),
         (lambda: build_network("unet", output_stride=2), "output_stride of UNet"),
         (lambda: build_network("unet", decoder="learned"), "decoder='learned'"),
+        (lambda: build_network("unet", decoder="bilinear"), "decoder='bilinear'"),
         (lambda: build_network("enet", options={"ndim": 3}), "enet has no 3D form"),
         (lambda: EmbeddingNet(Identity(3)), "leaves none for the image"),
         (lambda: EmbeddingNet(Identity(4))(torch.zeros(1, 3, 8, 8)), "image must be"),
