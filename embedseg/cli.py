@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable, Sequence
 
 from embedseg import __version__
-from embedseg.commands import check_data, demo, evaluate, info, losses, predict, train
+from embedseg.commands import check_data, demo, evaluate, info, losses, predict, train, visualize
 from embedseg.commands.common import FAILED, INTERRUPTED, add_nothing
 
 Command = tuple[Callable[[argparse.ArgumentParser], None], Callable[[argparse.Namespace], int], str]
@@ -59,6 +59,7 @@ def _train(arguments: argparse.Namespace) -> int:  # noqa: ARG001  (every comman
 COMMANDS: dict[str, Command] = {
     "train": (add_nothing, _train, "train a network on labelled images"),
     "predict": (predict.add_arguments, predict.run, "segment images with a trained model"),
+    "visualize": (visualize.add_arguments, visualize.run, "pictures and a page to explore"),
     "evaluate": (evaluate.add_arguments, evaluate.run, "score label images or a model"),
     "check-data": (check_data.add_arguments, check_data.run, "find what is wrong with a data set"),
     "info": (info.add_arguments, info.run, "describe a model or this installation"),

@@ -58,10 +58,11 @@ def label_files(folder: Path) -> dict[str, Path]:
         raise InputError(f"{folder}: no such file or folder of label images")
     files = [p for p in sorted(folder.iterdir()) if p.suffix.lower() in LABEL_FILES]
     marked = [p for p in files if p.stem.endswith(SUFFIXES)]
-    return {_bare(p.stem): p for p in marked or files}
+    return {bare_stem(p.stem): p for p in marked or files}
 
 
-def _bare(stem: str) -> str:
+def bare_stem(stem: str) -> str:
+    """Return a stem without an ending such as _rgb or _label, which pairs carry."""
     for suffix in (*SUFFIXES, "_rgb"):
         stem = stem.removesuffix(suffix)
     return stem

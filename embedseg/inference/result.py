@@ -26,7 +26,8 @@ class Segmentation:
     `labels` (H, W) int32, 0 background, instances 1..n; `scores` id -> confidence in [0, 1]
     (mean foreground probability times mean closeness to the cluster's centre);
     `embedding` (E, h, w) and `semantic` (K', h, w), the class probabilities with background first,
-    on the network's grid; `foreground` (H, W) probability at the picture's size.
+    on the network's grid; `foreground` (H, W) probability at the picture's size; `core` (h, w),
+    where known, the pixels that were trusted to found clusters.
     """
 
     labels: NDArray[np.int32]
@@ -35,6 +36,7 @@ class Segmentation:
     semantic: NDArray[np.float32]
     foreground: NDArray[np.float32]
     image: NDArray[np.uint8] | None = field(default=None, repr=False)
+    core: NDArray[np.bool_] | None = field(default=None, repr=False)
     name: str = "image"
 
     def __len__(self) -> int:

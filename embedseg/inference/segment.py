@@ -145,7 +145,7 @@ def instances(  # noqa: PLR0913  (the network's three outputs and three optional
         inside = resize_map(foreground.astype(np.float32), tuple(coarse)) >= 0.5
     classes = np.where(inside, 1 + semantic[1:].argmax(0), 0)
     trusted = None if seed is None else torch.sigmoid(seed[0]).cpu().numpy() > spec.seed_threshold
-    labels, closeness = _cluster_classes(embedding, classes, trusted, spec, clusterer)
+    labels, closeness, core = _cluster_classes(embedding, classes, trusted, spec, clusterer)
     labels = _clean(labels, spec)
     labels, _ = relabel(upsample_labels(labels, fine))
     labels = fill_holes(labels) if foreground is None else labels
@@ -159,6 +159,7 @@ def instances(  # noqa: PLR0913  (the network's three outputs and three optional
         semantic=semantic,
         foreground=fine_probability,
         image=image,
+        core=core,
         name=name,
     )
 
@@ -177,11 +178,12 @@ def _cluster_classes(
     trusted: Mask | None,
     spec: ModelSpec,
     clusterer: Any,
-) -> tuple[Labels, NDArray[np.float32]]:
-    """Cluster each class by itself; return labels and closeness.
+) -> tuple[Labels, NDArray[np.float32], Mask]:
+    """Cluster each class by itself; return labels, closeness and what founded the clusters.
 
     Closeness is exp(-(distance to the centre / bandwidth)^2 / 2).
     """
+    founding = np.zeros(classes.shape, bool)
     labels = np.zeros(classes.shape, np.int32)
     closeness = np.ones(classes.shape, np.float32)
     scale = float(spec.clusterer_options.get("bandwidth", spec.default_bandwidth))
@@ -194,6 +196,7 @@ def _cluster_classes(
             core = core_pixels(vectors, mask, spec.core_step * spec.delta_v)
         else:
             core = with_lost_pieces(mask & trusted, mask)
+        founding |= core
         estimator = spec.build_clusterer() if clusterer is None else clusterer
         found = np.full(classes.shape, NOISE, np.int32)
         found[core] = np.asarray(estimator.fit_image(embedding, core).labels_)
@@ -204,7 +207,7 @@ def _cluster_classes(
         away = np.linalg.norm(points - centres[members], axis=1)
         closeness[mask] = np.exp(-0.5 * (away / scale) ** 2)
         labels[mask] = members + 1 + labels.max()
-    return labels, closeness
+    return labels, closeness, founding
 
 
 def _join(

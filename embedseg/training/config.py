@@ -140,6 +140,8 @@ class TrainConfig:
         device: "auto", "cpu", "cuda", "cuda:1", "mps".
         amp: mixed precision: "auto" measures whether bfloat16 pays on this machine.
         threads: CPU threads; 0: as the machine offers.
+        tensorboard: write RUN/tensorboard as well, for TensorBoard: scalars, sample sheets and, at
+            the end, foreground pixels for the embedding projector (needs the extra `tensorboard`).
         bandwidth: of mean-shift in validation; 0: midway between the margins.
         foreground_threshold: probability above which a pixel is foreground.
         seed_threshold: closeness above which a pixel may found a cluster, with a seed head; the
@@ -163,6 +165,7 @@ class TrainConfig:
     device: str = "auto"
     amp: Literal["auto", "off", "bf16", "fp16"] = "auto"
     threads: int = 0
+    tensorboard: bool = False
     bandwidth: float = 0.0
     foreground_threshold: float = 0.5
     seed_threshold: float = 0.607

@@ -19,6 +19,7 @@ from embedseg.training.objective import Objective
 from embedseg.training.optim import AveragedWeights, build_optimizer
 from embedseg.training.sampling import AugmentedStream
 from embedseg.training.sources import open_sources
+from embedseg.training.tensorboard import require_tensorboard
 
 logger = logging.getLogger(__name__)
 
@@ -56,6 +57,8 @@ class Job:
 
 def prepare(config: TrainConfig, where: World, device: torch.device) -> Job:
     """Open the data and build the network with its optimiser, from the run's seed."""
+    if config.tensorboard:
+        require_tensorboard()
     training, validation = open_sources(config.data)
     spec = spec_of(config)
     torch.manual_seed(config.seed)

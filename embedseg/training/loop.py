@@ -61,7 +61,8 @@ def fit(job: Job, at: Progress) -> None:
     config, where, run = job.config, job.where, Path(job.config.run)
     parallel = where.wrap(job.network, job.device)
     judge = Model(build_from_spec(job.spec), job.spec, device=str(job.device), amp=config.amp)
-    metrics = run_folder.Metrics(run, epochs=config.epochs, keep=at.epoch)
+    board = config.tensorboard and where.leads
+    metrics = run_folder.Metrics(run, epochs=config.epochs, keep=at.epoch, tensorboard=board)
     clock = _Clock(at.seconds, config.time_limit)
     bar = tqdm(total=job.steps, initial=at.step, unit="step", disable=None if where.leads else True)
     with bar:
@@ -82,6 +83,7 @@ def fit(job: Job, at: Progress) -> None:
                 metrics.add({"epoch": at.epoch, **row}, finished=at.finished)
                 save_state(run, at, job.network, job.average, job.optimizer, job.scaler)
                 logger.info("%s", describe(at.epoch, config.epochs, row))
+    metrics.close(judge, job.validation)
 
 
 def run_epoch(

@@ -18,6 +18,8 @@ ALIASES = {
     "--backbone": "--network.backbone",
 }
 
+SWITCHES = ("--tensorboard",)  # may stand alone, for "--tensorboard true"
+
 EPILOG = """
 A run is repeated by --config RUN/config.yaml --run NEW, continued by --resume RUN.
 Dashes and underscores in names are the same. Short names: --data KIND:WHERE, --val, --train-list,
@@ -64,7 +66,8 @@ def presets() -> list[str]:
 def _plain(argv: Sequence[str]) -> list[str]:
     """Spell options as jsonargparse knows them and presets as files."""
     words: list[str] = []
-    for word in argv:
+    for word, after in zip(argv, [*argv[1:], "--"], strict=False):
+        word = f"{word}=true" if word in SWITCHES and after.startswith("--") else word
         name, equals, value = word.partition("=")
         if name.startswith("--"):
             name = name.replace("-", "_").replace("__", "--", 1)

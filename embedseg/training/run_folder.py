@@ -15,8 +15,11 @@ from typing import Any
 import torch
 import yaml
 
+from embedseg.data import Dataset
 from embedseg.io import InputError, atomic_path
+from embedseg.model import Model
 from embedseg.training.config import TrainConfig
+from embedseg.training.tensorboard import Board
 from embedseg.viz import plot_metrics, write_results_page
 
 PACKAGES = ("embedseg-torch", "torch", "numpy", "scikit-learn", "hdbscan", "numba", "opencv-python")
@@ -83,12 +86,14 @@ class Metrics:
     """metrics.csv: one row per epoch, rewritten whole so that a column may come later.
 
     With each row results.png is drawn and results.html written anew; the page, opened in a
-    browser, reloads itself until the last of `epochs`.
+    browser, reloads itself until the last of `epochs`. With `tensorboard` the rows go to
+    TensorBoard too.
     """
 
-    def __init__(self, run: Path, *, epochs: int, keep: int = 0) -> None:
+    def __init__(self, run: Path, *, epochs: int, keep: int = 0, tensorboard: bool = False) -> None:
         self.run, self.epochs = run, epochs
         self.path, self.picture = run / "metrics.csv", run / "results.png"
+        self.board = Board(run, keep=keep) if tensorboard else None
         self.rows: list[dict[str, Any]] = []
         if keep and self.path.is_file():
             with self.path.open(newline="") as file:
@@ -104,6 +109,14 @@ class Metrics:
             writer.writerows(self.rows)
         plot_metrics(self.path, self.picture)
         write_results_page(self.run, epochs=self.epochs, finished=finished)
+        if self.board:
+            self.board.add(row)
+
+    def close(self, model: Model, samples: Dataset) -> None:
+        """End the run's records; `model` and `samples` are what the projector shows."""
+        if self.board:
+            self.board.project(model, samples)
+            self.board.close()
 
 
 def _short(value: float) -> float | int:

@@ -6,11 +6,10 @@ from pathlib import Path
 import numpy as np
 
 from embedseg.data import Dataset
-from embedseg.io import write_image
 from embedseg.metrics import ImageScore, Scores, score_image
 from embedseg.model import Model
 from embedseg.training.distributed import World
-from embedseg.viz import SheetRow, sample_sheet
+from embedseg.viz import SheetRow, write_sample_sheet
 
 SHOWN = 4  # images on the sample sheet
 
@@ -20,7 +19,8 @@ def validate(
 ) -> dict[str, float]:
     """Score `model` on `samples`; each process segments its part, all get the figures.
 
-    The figures are those of metrics.csv. `sheet` names a picture of the first images.
+    The figures are those of metrics.csv. `sheet` names a picture of the first images, whose
+    colours agree with those of the sheets already beside it.
     """
     found: list[tuple[int, ImageScore]] = []
     rows: list[SheetRow] = []
@@ -42,7 +42,7 @@ def validate(
     parts = sorted((item for part in where.gather(found) for item in part), key=itemgetter(0))
     scores = Scores(tuple(image for _, image in parts))
     if rows and sheet is not None:
-        write_image(sheet, sample_sheet(rows)[0])
+        write_sample_sheet(sheet, rows)
     return summarise(scores)
 
 

@@ -16,7 +16,7 @@ class Explorer {
     this.selected = new Set();
     this.distances = new Float32Array(data.pixels);
     this.reach = 2 * data.info.delta_d;
-    this.heatOver = ramp(data.info.heat, (at) => 0.92 - 0.42 * at);
+    this.heatOver = ramp(data.info.heat, (at) => 0.92 - 0.3 * at);
     this.heatFull = ramp(data.info.heat);
     this.marginColors = ramp(data.info.margin);
     this.stage = new Stage($("image"), data.image, data.info.shown, {
@@ -104,7 +104,7 @@ class Explorer {
       truth: () => labelPicture(data.truth, info.shown, this.palette, new Set()),
       margin: () => marginPicture(data, this.grid, this.scatter.means, this.reach, this.marginColors),
       foreground: () => greyPicture(data.foreground, info.shown),
-      heat: () => (this.heatCell() === null ? null : heatPicture(this.distances, info.grid, this.reach, this.heatFull)),
+      heat: () => (this.heatCell() === null ? null : heatPicture(this.distances, data, this.reach, this.heatFull)),
     };
     this.stage.setLayer("layer", paint[layer]());
     const outlined = $("outlines").checked && { image: 1, pca: 1, labels: 1, margin: 1, heat: 1, foreground: 1 }[layer];
@@ -159,7 +159,7 @@ class Explorer {
     if (cell !== null) distancesTo(this.data, cell, this.distances);
     const over = $("heat-on").checked && cell !== null && this.layer !== "heat";
     this.stage.quiet = over; // the heat stands over the bare image
-    this.stage.setLayer("heat", over ? heatPicture(this.distances, this.info.grid, this.reach, this.heatOver) : null, 1);
+    this.stage.setLayer("heat", over ? heatPicture(this.distances, this.data, this.reach, this.heatOver) : null, 1);
     if (this.layer === "heat") this.showLayer();
     const pinned = this.pins.some((pin) => pin.cell === cell);
     const marks = this.probe && !pinned ? [...this.pins, this.probe] : this.pins;
@@ -292,21 +292,15 @@ class Explorer {
   }
 
   // --- clustering
-  cluster(bandwidth, patience = PATIENCE) {
-    const { points, info } = this.data;
-    return new MeanShift(points, info.scale.length, bandwidth, info.min_points, patience).fit();
-  }
-
   // Returns whether it was done in time.
   recluster(bandwidth, replace = false, dragging = false) {
-    const found = this.cluster(bandwidth, dragging ? PATIENCE_DRAGGING : PATIENCE);
+    const found = segmentCells(this.data, bandwidth, dragging ? PATIENCE_DRAGGING : PATIENCE);
     const excuse = dragging ? "let go to cluster" : "too many clusters to draw here";
     $("bandwidth-note").textContent = found ? "" : excuse;
     $("bandwidth-value").textContent = bandwidth.toFixed(2);
     if (!found) return false;
-    const { labels, centers } = found;
-    const ids = keepIds(labels, centers.length, this.data.inside, this.grid);
-    this.change(toShown(labels, ids, this.data), bandwidth, replace);
+    const ids = keepIds(found.clusters, found.count, this.data.inside, this.grid);
+    this.change(toShown(found.clusters, ids, this.data), bandwidth, replace);
     return true;
   }
 

@@ -14,6 +14,7 @@ from urllib.parse import quote
 
 import numpy as np
 
+from embedseg.names import unknown
 from embedseg.viz import explorer_data as data
 from embedseg.viz.arrays import Array, Floats, Picture
 from embedseg.viz.colors import palette
@@ -22,7 +23,19 @@ from embedseg.viz.maps import HEAT_STOPS, MARGIN_STOPS
 from embedseg.viz.pca import fit_basis
 from embedseg.viz.projection import Plane, lda_plane
 
-SCRIPTS = ("decode", "cluster", "labels", "png", "paint", "history", "stage", "scatter", "table")
+SCRIPTS = (
+    "decode",
+    "cluster",
+    "segment",
+    "labels",
+    "png",
+    "paint",
+    "history",
+    "stage",
+    "scatter",
+    "table",
+)
+COMPONENTS = ("all", "largest", "split")  # of a cluster in several pieces
 _FITTED = 20_000  # foreground pixels that the planes are fitted to
 
 
@@ -38,7 +51,11 @@ def write_explorer(  # noqa: PLR0913  (all of it is what one page shows)
     delta_d: float = 1.5,
     bandwidth: float,
     threshold: float = 0.5,
+    bandwidth_from: str = "in use",
     min_points: int = 10,
+    core: Array | None = None,
+    components: str = "all",
+    min_size: int = 0,
     scores: Mapping[int, float] | None = None,
     name: str | None = None,
     links: Mapping[str, str] | None = None,
@@ -47,13 +64,22 @@ def write_explorer(  # noqa: PLR0913  (all of it is what one page shows)
 
     `image` (H, W, 3) uint8; `embedding` (E, h, w) of any size; `foreground` a mask or probability
     (H, W) or (h, w), taken where >= `threshold`; `labels` and `truth` (H, W). `bandwidth` is the
-    one in use (the tuned one); the slider clusters the foreground as
-    `clustering.MeanShift(bandwidth, min_points=min_points)` does on the page's own embedding,
-    which is quantised and, beyond 512 x 512 x 16 values, thinned out. `scores` maps ids to
-    confidences; `name` is shown and names the saved labels; `links` (word -> relative address)
-    stand in the head, such as those to the index, the last and the next image.
+    one that the slider begins at, marked by the words `bandwidth_from` ("tuned"); the slider
+    clusters the foreground as `clustering.MeanShift(bandwidth, min_points=min_points)` does on the
+    page's own embedding, which is quantised and, beyond 512 x 512 x 16 values, thinned out. Of the
+    foreground only the pixels of `core` (h, w) found clusters, the others join the nearest mean;
+    `components` and `min_size` (pixels of the embedding) treat what was found, as
+    `inference.segment` does. `scores` maps ids to confidences; `name` is shown and names the saved
+    labels; `links` (word -> relative address) stand in the head, such as those to the index, the
+    last and the next image.
     """
     _check(image, embedding, labels, truth)
+    if core is not None and core.shape != embedding.shape[1:]:
+        raise ValueError(
+            f"core must have the embedding's size {embedding.shape[1:]}, got {core.shape}"
+        )
+    if components not in COMPONENTS:
+        raise unknown("components", components, COMPONENTS)
     path = Path(path)
     name = path.stem if name is None else name
     size = (image.shape[0], image.shape[1])
@@ -74,6 +100,9 @@ def write_explorer(  # noqa: PLR0913  (all of it is what one page shows)
         "delta_v": delta_v,
         "delta_d": delta_d,
         "bandwidth": bandwidth,
+        "bandwidth_from": bandwidth_from,
+        "components": components,
+        "min_size": -(-min_size // packed.step**2),
         "scores": {int(i): round(float(s), 4) for i, s in (scores or {}).items()},
         "palette": palette().tobytes().hex(),
         "heat": HEAT_STOPS,
@@ -86,6 +115,10 @@ def write_explorer(  # noqa: PLR0913  (all of it is what one page shows)
         "foreground": data.deflated(data.differences(fine)),
         "labels": data.deflated(data.resize_labels(labels, shown)),
     }
+    if core is not None:
+        start = packed.step // 2
+        thin = np.asarray(core, bool)[start :: packed.step, start :: packed.step]
+        blobs["core"] = data.deflated(np.packbits(thin & packed.mask))
     if truth is not None:
         blobs["truth"] = data.deflated(data.resize_labels(truth, shown))
     about = f"{size[1]} × {size[0]} · E = {len(embedding)}"

@@ -30,6 +30,7 @@ class Packed(NamedTuple):
     scale: Array  # (E,)
     offset: Array  # (E,)
     mask: Mask  # (h, w) foreground
+    step: int  # pixels of the embedding per cell, in both directions
 
     def unpack(self) -> Array:
         """Return the embedding (E, h, w) float32 that the page sees."""
@@ -53,7 +54,7 @@ def pack(embedding: Array, foreground: Array, threshold: float = 0.5) -> Packed:
     scale = np.maximum(high - low + 2 * spare, 1e-6) / 255
     scaled = (embedding - offset[:, None, None]) / scale[:, None, None]
     planes = np.clip(np.rint(scaled), 0, 255).astype(np.uint8)
-    return Packed(planes, scale, offset, mask)
+    return Packed(planes, scale, offset, mask, step)
 
 
 def shown_size(size: tuple[int, int]) -> tuple[int, int]:

@@ -43,6 +43,7 @@ async function loadData(info) {
   data.cells = cellMap(info);
   data.mask = gridMask(info, await inflate("data-mask"));
   data.inside = insideOf(data.mask);
+  data.founders = await foundersOf(data);
   data.points = pointsOf(data);
   return data;
 }
@@ -69,6 +70,13 @@ function insideOf(mask) {
   const inside = new Int32Array(count);
   for (let i = 0, k = 0; i < mask.length; i++) if (mask[i]) inside[k++] = i;
   return inside;
+}
+
+// Ranks among the foreground cells of those that may found clusters; null: all may.
+async function foundersOf({ info, inside }) {
+  if (!document.getElementById("data-core")) return null;
+  const core = gridMask(info, await inflate("data-core"));
+  return Int32Array.from(inside.keys()).filter((rank) => core[inside[rank]]);
 }
 
 // Foreground vectors (N, E), one after the other, for clustering.

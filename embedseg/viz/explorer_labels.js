@@ -19,24 +19,13 @@ function toGrid(labels, { grid: [h, w], shown: [H, W] }) {
 }
 
 // Cluster numbers of foreground cells -> ids on shown pixels inside `fine` (bytes, >= threshold).
-// A fine foreground pixel whose cell has no instance takes one from a neighbouring cell if any has.
+// A fine foreground pixel whose cell has no instance takes that of a nearest cell which has one.
 function toShown(clusters, ids, { inside, cells, info, foreground, pixels }) {
   const grid = new Int32Array(pixels);
   for (let k = 0; k < inside.length; k++) grid[inside[k]] = clusters[k] >= 0 ? ids[clusters[k]] : 0;
-  const labels = new Int32Array(cells.length);
-  for (let i = 0; i < labels.length; i++) {
-    if (foreground[i] >= info.threshold) labels[i] = grid[cells[i]] || neighbour(grid, cells[i], info.grid);
-  }
+  const full = spreadLabels(grid, info.grid), labels = new Int32Array(cells.length);
+  for (let i = 0; i < labels.length; i++) if (foreground[i] >= info.threshold) labels[i] = full[cells[i]];
   return labels;
-}
-
-function neighbour(grid, cell, [h, w]) {
-  const [row, column] = [Math.floor(cell / w), cell % w];
-  for (const [dy, dx] of [[0, -1], [0, 1], [-1, 0], [1, 0], [-1, -1], [-1, 1], [1, -1], [1, 1]]) {
-    const [y, x] = [row + dy, column + dx];
-    if (y >= 0 && x >= 0 && y < h && x < w && grid[y * w + x] > 0) return grid[y * w + x];
-  }
-  return 0;
 }
 
 // Table of overlaps of two label images: Map from a * 2^24 + b to pixels, and both areas.

@@ -103,12 +103,13 @@ function distancesTo({ info, embedding, pixels }, cell, out) {
   return out;
 }
 
-// Heat of distances: bright where near; `colors` holds 256 words from 0 to `reach`.
-function heatPicture(distances, [h, w], reach, colors) {
-  const { image, words } = blank(w, h);
+// Heat of distances: bright where near; `colors` holds 256 words from 0 to `reach`. The background,
+// which took no part in the loss, is as dark as what is far.
+function heatPicture(distances, { info, mask }, reach, colors) {
+  const { image, words } = blank(info.grid[1], info.grid[0]);
   const gain = 255 / reach;
   for (let i = 0; i < distances.length; i++) {
-    words[i] = colors[Math.min(255, distances[i] * gain) | 0];
+    words[i] = colors[mask[i] ? Math.min(255, distances[i] * gain) | 0 : 255];
   }
   return image;
 }

@@ -3,6 +3,8 @@
 
 const LAYERS = [["image", "Image"], ["pca", "PCA"], ["labels", "Labels"], ["truth", "Truth"], ["margin", "Margin"], ["foreground", "Foreground"], ["heat", "Heat"]];
 
+const CROWDED = 0.12; // of the slider: marks nearer than this stand on two rows
+
 function radios(box, entries, chosen, pick) {
   for (const [name, text, title] of entries) {
     const button = Object.assign(document.createElement("button"), { type: "button", textContent: text, title: title || text });
@@ -21,9 +23,14 @@ function wireSlider(explorer) {
   const { delta_v, delta_d, bandwidth } = explorer.info, slider = $("bandwidth");
   const top = Math.max(2 * delta_d, 1.25 * bandwidth), low = Math.min(delta_v, bandwidth) / 4;
   Object.assign(slider, { min: low, max: top, step: (top - low) / 400, value: bandwidth });
-  const marks = [[delta_v, "δ<sub>v</sub>", ""], [delta_d, "δ<sub>d</sub>", ""], [bandwidth, "●", "tuned"]];
-  $("ticks").innerHTML = marks.map(([at, text, kind]) =>
-    `<span class="${kind}" style="left:${(100 * (at - low)) / (top - low)}%">${text}</span>`).join("");
+  const share = (value) => (value - low) / (top - low);
+  const close = [delta_v, delta_d].some((mark) => Math.abs(share(mark) - share(bandwidth)) < CROWDED);
+  const marks = [[delta_v, "δ<sub>v</sub>", "", "delta_v: the loss pulls an instance's pixels to within this of their mean"],
+    [delta_d, "δ<sub>d</sub>", "", "delta_d: the loss pushes means twice this apart"],
+    [bandwidth, explorer.info.bandwidth_from, close ? "used low" : "used", "the bandwidth of the model"]];
+  $("ticks").innerHTML = marks.map(([at, text, kind, title]) =>
+    `<span class="${kind}" title="${title}" style="left:${100 * share(at)}%">${text}</span>`).join("");
+  $("ticks").parentElement.classList.toggle("crowded", close);
   let begun = false, waiting = 0, done = true;
   const cluster = (dragging) => {
     done = explorer.recluster(Number(slider.value), begun, dragging);

@@ -39,10 +39,21 @@ def asset(name: str) -> str:
 
 def save_page(path: Path, text: str) -> Path:
     """Write a page whole or not at all."""
+    return save_bytes(path, text.encode())
+
+
+def save_picture(path: Path, picture: Picture) -> Path:
+    """Write a picture (H, W, 3) as PNG, whole or not at all."""
+    bgr = cv2.cvtColor(np.ascontiguousarray(picture), cv2.COLOR_RGB2BGR)
+    return save_bytes(path, cv2.imencode(".png", bgr)[1].tobytes())
+
+
+def save_bytes(path: Path, content: bytes) -> Path:
+    """Write a file whole or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f".{path.name}.part")
     try:
-        part.write_text(text, encoding="utf-8")
+        part.write_bytes(content)
         part.replace(path)
     finally:
         part.unlink(missing_ok=True)

@@ -6,10 +6,12 @@ Both are mapped by colour scales that are monotone in lightness and safe for col
 from typing import cast
 
 import numpy as np
+from scipy.spatial.distance import cdist
 
 from embedseg.viz.arrays import Array, Floats, Mask, Picture
 from embedseg.viz.colors import BACKGROUND_COLOR
 
+_CHUNK = 8192  # pixels whose distances to all means are in memory at once
 # Near is bright. Lightness falls steadily along the stops (sRGB).
 HEAT_STOPS = ("fff8c4", "fcc448", "e46c2c", "a02c5c", "481a68", "140e2c")
 # Blue: well inside its own instance. White: on the border. Orange: nearer to another one.
@@ -31,19 +33,23 @@ def margin_map(embedding: Array, labels: Array) -> Floats:
     nearer to its own mean; near zero its instance is in doubt; above zero the nearest mean is
     another's. With a single instance there is no other mean: all of it is NaN.
     """
-    ids = np.unique(labels)
-    ids = ids[ids > 0]
+    inside = labels > 0
+    ids, own = np.unique(labels[inside], return_inverse=True)
     margin = np.full(labels.shape, np.nan)
     if len(ids) < 2:
         return margin
-    own = np.zeros(labels.shape)
-    other = np.full(labels.shape, np.inf)
-    for label in ids.tolist():
-        mine = labels == label
-        away = _distance(embedding, embedding[:, mine].astype(np.float64).mean(1))
-        own[mine] = away[mine]
-        other[~mine] = np.minimum(other[~mine], away[~mine])
-    margin[labels > 0] = (own - other)[labels > 0]
+    points = embedding[:, inside].T.astype(np.float64)
+    sums = np.stack([np.bincount(own, weights=channel) for channel in points.T], axis=1)
+    means = sums / np.bincount(own)[:, None]
+    value = np.empty(len(points))
+    for start in range(0, len(points), _CHUNK):
+        part = slice(start, start + _CHUNK)
+        away = cdist(points[part], means)
+        rows = np.arange(len(away))
+        mine = away[rows, own[part]]
+        away[rows, own[part]] = np.inf
+        value[part] = mine - away.min(1)
+    margin[inside] = value
     return margin
 
 
@@ -54,7 +60,7 @@ def heat_picture(distance: Array, *, reach: float, mask: Mask | None = None) -> 
     """
     if not reach > 0:
         raise ValueError(f"reach must be > 0, got {reach}; 2 * delta_d is a good one")
-    picture = _scale(HEAT_STOPS, np.clip(distance / reach, 0, 1))
+    picture = color_scale(HEAT_STOPS, np.clip(distance / reach, 0, 1))
     if mask is not None:
         picture[~np.asarray(mask, bool)] = BACKGROUND_COLOR
     return picture
@@ -67,7 +73,7 @@ def margin_picture(margin: Array, *, reach: float) -> Picture:
     known = np.isfinite(margin)
     value = np.where(known, margin, 0) / reach
     place = np.where(value < 0, 0.6 * (1 + value), 0.6 + 0.4 * value)  # white is stop 3 of 5
-    picture = _scale(MARGIN_STOPS, np.clip(place, 0, 1))
+    picture = color_scale(MARGIN_STOPS, np.clip(place, 0, 1))
     picture[~known] = BACKGROUND_COLOR
     return picture
 
@@ -79,7 +85,7 @@ def _distance(embedding: Array, center: Array) -> Floats:
     return cast(Floats, np.sqrt(total))
 
 
-def _scale(stops: tuple[str, ...], value: Array) -> Picture:
+def color_scale(stops: tuple[str, ...], value: Array) -> Picture:
     """Colours (..., 3) of values in 0..1, linear between the stops."""
     table = np.array([list(bytes.fromhex(stop)) for stop in stops], float)
     place = np.linspace(0, 1, len(stops))

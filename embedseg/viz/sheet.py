@@ -1,7 +1,9 @@
 """The sample sheet of an epoch: a row per image of image | truth | prediction | PCA | errors."""
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import cast
 
 import numpy as np
@@ -10,10 +12,12 @@ from embedseg._cv2 import cv2
 from embedseg.viz.arrays import Array, Picture
 from embedseg.viz.colors import BACKGROUND_COLOR
 from embedseg.viz.compare import compare, judge, key_strip
+from embedseg.viz.html import save_page, save_picture
 from embedseg.viz.overlay import overlay
 from embedseg.viz.pca import PcaBasis, align, fit_basis, pca_rgb
 from embedseg.viz.text import write
 
+BASIS = "colours.json"  # beside the sheets of a run
 _GAP = 6  # pixels between tiles
 _HEAD = 24  # pixels of the line with the columns' names
 _NAME = 20  # pixels above each row for its name
@@ -52,6 +56,27 @@ def sample_sheet(
     head = _ground(_HEAD, lines[0].shape[1])
     words = [(t, float(_GAP + i * (width + _GAP)), _HEAD - 5.0) for i, t in enumerate(titles)]
     return np.vstack([write(head, words, size=14, anchor="ls"), *lines]), basis
+
+
+def write_sample_sheet(path: Path, rows: Sequence[SheetRow], *, tile: int = 320) -> None:
+    """Write the sheet of an epoch; its colours agree with those of the last sheet in the folder.
+
+    The basis of the last sheet lies beside it, in colours.json, and is the reference of the next.
+    """
+    kept = path.with_name(BASIS)
+    sheet, basis = sample_sheet(rows, tile=tile, reference=read_basis(kept))
+    save_picture(path, sheet)
+    if basis is not None:
+        save_page(kept, json.dumps({key: v.tolist() for key, v in basis._asdict().items()}))
+
+
+def read_basis(path: Path) -> PcaBasis | None:
+    """Read what `write_sample_sheet` left; None where there is none or it cannot be read."""
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+        return PcaBasis(**{key: np.asarray(values[key], float) for key in PcaBasis._fields})
+    except (OSError, ValueError, KeyError, TypeError):
+        return None  # the first sheet, or a damaged file: this sheet sets the colours
 
 
 def _shared_basis(rows: Sequence[SheetRow], reference: PcaBasis | None) -> PcaBasis | None:

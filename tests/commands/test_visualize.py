@@ -1,0 +1,118 @@
+"""`embedseg visualize`: what lies in the folder, what the pages say, what is refused."""
+
+import json
+import re
+import shutil
+import webbrowser
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from embedseg.cli import main
+from embedseg.commands.common import FAILED, PARTLY_FAILED
+
+Said = pytest.CaptureFixture[str]
+
+
+def visualize(*words: object) -> int:
+    return main(["visualize", *(str(w) for w in words), "--device", "cpu", "--amp", "off"])
+
+
+def info(page: Path) -> dict:
+    return json.loads(re.search(r'id="info">(.*?)</script>', page.read_text(), re.S)[1])
+
+
+def test_one_picture(
+    tiny_run: Path, scenes: Path, tmp_path: Path, capsys: Said, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened: list[str] = []
+    monkeypatch.setattr(webbrowser, "open", lambda url: opened.append(url) or True)
+    out = tmp_path / "out"
+    truth = scenes / "labels" / "scene1.png"
+    image = scenes / "images" / "scene1.png"
+    assert visualize(tiny_run, image, "--truth", truth, "--out", out, "--open") == 0
+    words = ("overlay", "pca", "foreground", "heat", "margin", "errors", "scatter_pca")
+    words += ("scatter_lda",)
+    assert {p.name for p in out.iterdir()} == {f"scene1_{w}.png" for w in words} | {"scene1.html"}
+    assert opened == [(out / "scene1.html").as_uri()]
+    said = capsys.readouterr()
+    assert f"open {out / 'scene1.html'}" in said.out and "Traceback" not in said.err
+    seen = info(out / "scene1.html")
+    assert (seen["bandwidth"], seen["delta_v"], seen["delta_d"]) == (1.0, 0.5, 1.5)
+    assert seen["name"] == "scene1" and "data-truth" in (out / "scene1.html").read_text()
+    assert 3 <= len(seen["scores"]) <= 5  # four discs
+
+
+def test_a_folder_gets_an_index_and_pages_that_lead_on(
+    tiny_run: Path,
+    scenes: Path,
+    tmp_path: Path,
+    capsys: Said,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    images = tmp_path / "images"
+    shutil.copytree(scenes / "images", images)
+    for extra in sorted(images.iterdir())[3:]:
+        extra.unlink()
+    (images / "scene1b.png").write_bytes(b"no picture")
+    run = shutil.copytree(tiny_run, tmp_path / "run")
+    tuned = {"chosen": {"clusterer_options": {"bandwidth": 0.75}}}
+    (run / "tuning.json").write_text(json.dumps(tuned))
+    out = tmp_path / "out"
+    code = visualize(run, images, "--truth", scenes / "labels", "--out", out, "--scatter", "lda")
+    assert code == PARTLY_FAILED
+    said = capsys.readouterr()
+    assert "scene1b.png" in caplog.text and "1 of 4 images failed" in said.err
+    pages = ["index.html", "scene0.html", "scene1.html", "scene2.html"]
+    assert sorted(p.name for p in out.glob("*.html")) == pages
+    index = (out / "index.html").read_text()
+    assert all(f'href="{page}"' in index for page in pages[1:]) and "SBD" in index
+    links = re.findall(r"<nav>(.*?)</nav>", (out / "scene1.html").read_text())[0]
+    assert re.findall(r'href="([^"]+)"', links) == ["scene0.html", "index.html", "scene2.html"]
+    assert info(out / "scene1.html")["bandwidth"] == 0.75
+    assert not list(out.glob("*scatter_pca.png"))
+    for address in re.findall(r'href="([^"]+)"', index):
+        assert (out / address).is_file(), address
+
+
+def test_a_picture_without_truth_stands_beside_others_with_it(
+    tiny_run: Path, scenes: Path, tmp_path: Path
+) -> None:
+    truth = tmp_path / "truth"
+    truth.mkdir()
+    shutil.copy(scenes / "labels" / "scene0.png", truth / "scene0_label.png")
+    images = [scenes / "images" / f"scene{k}.png" for k in (0, 1)]
+    out = tmp_path / "out"
+    assert visualize(tiny_run, *images, "--truth", truth, "--out", out, "--scatter") == 0
+    assert (out / "scene0_errors.png").is_file() and not (out / "scene1_errors.png").exists()
+
+
+def test_an_image_of_nothing(tiny_run: Path, tmp_path: Path) -> None:
+    Image.fromarray(np.zeros((64, 64, 3), np.uint8)).save(tmp_path / "black.png")
+    assert visualize(tiny_run, tmp_path / "black.png", "--out", tmp_path / "out") == 0
+    assert (tmp_path / "out" / "black.html").is_file()
+
+
+def test_refusals_are_one_sentence(
+    tiny_run: Path,
+    scenes: Path,
+    tmp_path: Path,
+    capsys: Said,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    images, out = scenes / "images", ("--out", tmp_path / "out")
+    for words, said in [
+        ((images, "--scatter", "pac"), "did you mean 'pca'"),
+        ((images, "--truth", scenes / "labels" / "scene1.png"), "one file for 8 pictures"),
+        ((images / "scene0.png", "--truth", scenes), "no label file"),
+        ((tmp_path / "none.png",), "none.png does not exist"),
+    ]:
+        assert visualize(tiny_run, *words, *out) == FAILED
+        assert said in capsys.readouterr().err.strip().splitlines()[-1]
+    small = tmp_path / "scene0.png"
+    Image.fromarray(np.zeros((8, 8), np.uint8)).save(small)
+    assert visualize(tiny_run, images / "scene0.png", "--truth", small, *out) == FAILED
+    assert "give the truth of this picture" in caplog.text
+    assert not (tmp_path / "out").exists()

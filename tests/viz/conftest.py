@@ -1,0 +1,16 @@
+"""Where the tests of pictures leave what somebody should look at: a folder that git ignores."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture(scope="session")
+def artifacts() -> Path:
+    """The folder EMBEDSEG_ARTIFACTS, else artifacts/ in the project; nothing in it is deleted."""
+    folder = Path(os.environ.get("EMBEDSEG_ARTIFACTS", ROOT / "artifacts"))
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
