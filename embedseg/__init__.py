@@ -19,7 +19,9 @@ __version__ = "0.1.0"
 
 
 def load(path: "str | Path", *, device: str = "auto", amp: "Amp" = "auto") -> "Model":
-    """Load a trained model: a run folder of `embedseg train` or a .safetensors file.
+    """Load a trained model: a run folder of `embedseg train`, a .safetensors file or a name.
+
+    A name is that of a model that ships with the package: see `embedseg models`.
 
     `device`: "auto", "cpu", "cuda:0", "mps"; `amp`: "auto", "off", "bf16", "fp16". Raises
     `embedseg.io.InputError` when there is no usable model at `path`.

@@ -9,7 +9,17 @@ import sys
 from collections.abc import Callable, Sequence
 
 from embedseg import __version__
-from embedseg.commands import check_data, demo, evaluate, info, losses, predict, train, visualize
+from embedseg.commands import (
+    check_data,
+    demo,
+    evaluate,
+    info,
+    losses,
+    models,
+    predict,
+    train,
+    visualize,
+)
 from embedseg.commands.common import FAILED, INTERRUPTED, add_nothing
 
 Command = tuple[Callable[[argparse.ArgumentParser], None], Callable[[argparse.Namespace], int], str]
@@ -25,7 +35,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         if argv[:1] == ["train"]:
             return train.run(argv[1:])
-        arguments = build_parser().parse_args(argv)
+        arguments = build_parser().parse_args(model_first(argv))
         return int(arguments.run_command(arguments) or 0)
     except KeyboardInterrupt:
         print("embedseg: interrupted", file=sys.stderr)
@@ -35,6 +45,20 @@ def main(argv: Sequence[str] | None = None) -> int:
     except (ValueError, OSError, ImportError) as error:  # InputError is a ValueError
         print(f"embedseg: {error}", file=sys.stderr)
         return FAILED
+
+
+def model_first(argv: Sequence[str]) -> list[str]:
+    """Return `argv` with the model of --model MODEL where commands want it: as first argument.
+
+    >>> model_first(["predict", "--out", "x", "--model", "nuclei", "cells.png"])
+    ['predict', 'nuclei', '--out', 'x', 'cells.png']
+    """
+    for index, word in enumerate(argv):
+        name, equals, model = word.partition("=")
+        if name == "--model" and (equals or index + 1 < len(argv)):
+            rest = argv[index + 1 :] if equals else argv[index + 2 :]
+            return [argv[0], model if equals else argv[index + 1], *argv[1:index], *rest]
+    return list(argv)
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -63,6 +87,7 @@ COMMANDS: dict[str, Command] = {
     "evaluate": (evaluate.add_arguments, evaluate.run, "score label images or a model"),
     "check-data": (check_data.add_arguments, check_data.run, "find what is wrong with a data set"),
     "info": (info.add_arguments, info.run, "describe a model or this installation"),
+    "models": (models.add_arguments, models.run, "list the models that ship with embedseg"),
     "losses": (losses.add_arguments, losses.run, "list the losses for the foreground head"),
     "demo": (demo.add_arguments, demo.run, "train, segment and look, on generated leaves"),
 }

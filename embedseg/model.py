@@ -1,6 +1,7 @@
-"""A trained model: the network with what inference needs, in one file or a run folder."""
+"""A trained model: the network with what inference needs, in one file, a run folder or shipped."""
 
 import json
+from collections.abc import Mapping
 from inspect import signature
 from pathlib import Path
 from typing import Any, Self
@@ -19,6 +20,7 @@ from embedseg.inference.spec import ModelSpec
 from embedseg.io import InputError, atomic_path, read_image
 from embedseg.models import MODELS, EmbeddingNet, build_network
 from embedseg.names import unknown
+from embedseg.weights import shipped
 
 KEY = "embedseg"  # of the description among the file's metadata
 
@@ -73,16 +75,17 @@ class Model:
 
     @classmethod
     def load(cls, path: str | Path, *, device: str = "auto", amp: Amp = "auto") -> Self:
-        """Load a run folder (its best weights and its tuning) or a .safetensors file.
+        """Load a run folder (its best weights and its tuning), a .safetensors file or a name.
 
-        Raises InputError when there is no model there, or when it is damaged, of another program,
-        or does not fit the network it names.
+        A name is that of a model that ships with the package, such as "nuclei". Raises InputError
+        when there is no model there, or when it is damaged, of another program, or does not fit
+        the network it names.
         """
         path = Path(path)
         file = find_weights(path)
         spec, state = read_weights(file)
         tuning = path / "tuning.json"
-        if path.is_dir() and tuning.is_file():
+        if path in file.parents and tuning.is_file():
             spec = spec.with_tuning(json.loads(tuning.read_text())["chosen"])
         network = build_from_spec(spec)
         try:
@@ -121,23 +124,46 @@ def build_from_spec(spec: ModelSpec, *, pretrained: bool = False) -> EmbeddingNe
 
 
 def find_weights(path: Path) -> Path:
-    """Return the weights file of a run folder, or `path` itself."""
+    """Return the weights file of a run folder or of a shipped model's name, or `path` itself.
+
+    A run folder or a file of the name of a shipped model goes before it; another folder of that
+    name (the pictures of nuclei in `nuclei/`) does not.
+    """
+    for name in ("best", "last"):
+        file = path / "weights" / f"{name}.safetensors"
+        if file.is_file():
+            return file
+    models = shipped()
+    if path.is_file():
+        return path
+    if str(path) in models:
+        return models[str(path)]
     if path.is_dir():
-        for name in ("best", "last"):
-            file = path / "weights" / f"{name}.safetensors"
-            if file.is_file():
-                return file
         raise InputError(
             f"{path}: no weights/best.safetensors here; name a run folder of `embedseg train`"
         )
-    if not path.is_file():
-        raise InputError(f"{path}: no such model; name a run folder or a .safetensors file")
-    return path
+    if len(path.parts) == 1 and not path.suffix and models:
+        raise InputError(f"{unknown('model', str(path), models)}, or name a run folder or file")
+    raise InputError(f"{path}: no such model; name a run folder or a .safetensors file")
 
 
-def save_weights(path: Path, state: dict[str, torch.Tensor], spec: ModelSpec) -> None:
-    """Write `state` and `spec` to one safetensors file, whole or not at all."""
+def save_weights(
+    path: Path, state: Mapping[str, torch.Tensor], spec: ModelSpec, *, half: bool = False
+) -> None:
+    """Write `state` and `spec` to one safetensors file, whole or not at all.
+
+    `half` stores kernels and matrices in float16, at half the size; vectors (biases, statistics of
+    norms, which may be large) stay as they are. They are float32 again once loaded.
+    """
     tensors = {key: value.detach().cpu().contiguous() for key, value in state.items()}
+    if half:
+        for key, value in tensors.items():
+            if value.is_floating_point() and value.ndim > 1:
+                tensors[key] = value.half()
+                if not bool(torch.isfinite(tensors[key]).all()):
+                    raise ValueError(
+                        f"{key} holds a value that half precision cannot; keep float32"
+                    )
     with atomic_path(path) as temporary:
         save_file(tensors, temporary, metadata={KEY: spec.to_json()})
 

@@ -2,6 +2,7 @@
 
 import argparse
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -12,6 +13,15 @@ FAILED, PARTLY_FAILED, INTERRUPTED = 1, 3, 130  # exit codes; argparse itself us
 
 def add_nothing(parser: argparse.ArgumentParser) -> None:
     """Add no argument."""
+
+
+def add_model(parser: argparse.ArgumentParser) -> None:
+    """Add the positional MODEL, which `embedseg.cli.main` also reads from --model MODEL."""
+    parser.add_argument(
+        "model",
+        type=Path,
+        help="run folder, .safetensors file or a name of `embedseg models`; also as --model MODEL",
+    )
 
 
 def add_device(parser: argparse.ArgumentParser) -> None:

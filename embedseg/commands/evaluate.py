@@ -10,7 +10,10 @@ from embedseg.commands.common import PARTLY_FAILED, add_device, load_model
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of `evaluate`."""
     parser.add_argument(
-        "model", type=Path, metavar="PREDICTIONS|RUN", help="label files; a run with --data"
+        "model",
+        type=Path,
+        metavar="PREDICTIONS|RUN",
+        help="label files; a run or model with --data",
     )
     parser.add_argument("truth", type=Path, nargs="?", help="folder of true label files")
     parser.add_argument("--data", help="data set to score a run on: cvppp:DIR, folder:DIR")

@@ -6,7 +6,12 @@ from pathlib import Path
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of `info`."""
-    parser.add_argument("model", type=Path, nargs="?", help="run folder or .safetensors file")
+    parser.add_argument(
+        "model",
+        type=Path,
+        nargs="?",
+        help="run folder, .safetensors file or a name of `embedseg models`",
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:

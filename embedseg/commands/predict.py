@@ -4,12 +4,12 @@ import argparse
 import sys
 from pathlib import Path
 
-from embedseg.commands.common import FAILED, PARTLY_FAILED, add_device, load_model
+from embedseg.commands.common import FAILED, PARTLY_FAILED, add_device, add_model, load_model
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of `predict`."""
-    parser.add_argument("model", type=Path, help="run folder or .safetensors file")
+    add_model(parser)
     parser.add_argument("images", nargs="+", help="files, folders, globs, or - for paths on stdin")
     parser.add_argument("--out", type=Path, default=Path("predictions"), help="folder to write to")
     parser.add_argument(
