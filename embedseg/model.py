@@ -13,9 +13,10 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
 from embedseg.device import Amp, autocast, channels_last, choose_amp, choose_device
+from embedseg.inference.joint import joint_outputs
 from embedseg.inference.normalise import normalise
 from embedseg.inference.result import Segmentation
-from embedseg.inference.segment import segment
+from embedseg.inference.segment import check_foreground, segment_outputs
 from embedseg.inference.spec import ModelSpec
 from embedseg.io import InputError, atomic_path, read_image
 from embedseg.models import MODELS, EmbeddingNet, build_network
@@ -62,11 +63,21 @@ class Model:
         clusterer: Any = None,
     ) -> Segmentation:
         """Segment a file or an (H, W, 3) uint8 array; see `embedseg.inference.segment.segment`."""
-        name = "image"
-        if isinstance(image, str | Path):
-            name, image = Path(image).stem, read_image(Path(image))
-        return segment(
-            image, self, self.spec, foreground=foreground, clusterer=clusterer, name=name
+        image, name = picture_of(image)
+        check_foreground(image, foreground)
+        return segment_outputs(
+            self.outputs(image, name),
+            image,
+            self.spec,
+            foreground=foreground,
+            clusterer=clusterer,
+            name=name,
+        )
+
+    def outputs(self, image: NDArray[np.uint8], name: str = "image") -> dict[str, torch.Tensor]:
+        """Return the outputs for a picture (H, W, 3), joined over the views that the spec names."""
+        return joint_outputs(
+            image, [(self, self.spec)], tta=self.spec.tta, scales=self.spec.tta_scales, name=name
         )
 
     def save(self, path: Path) -> None:
@@ -96,6 +107,13 @@ class Model:
                 f"{file}: the weights do not fit the network {spec.backbone!r} they name ({reason})"
             ) from error
         return cls(network, spec, device=device, amp=amp, name=path.stem)
+
+
+def picture_of(image: str | Path | NDArray[np.uint8]) -> tuple[NDArray[np.uint8], str]:
+    """Return a picture (H, W, 3), read if it is a file, and its name: the stem, or "image"."""
+    if isinstance(image, str | Path):
+        return read_image(Path(image)), Path(image).stem
+    return image, "image"
 
 
 def build_from_spec(spec: ModelSpec, *, pretrained: bool = False) -> EmbeddingNet:

@@ -53,17 +53,27 @@ def segment(
     Raises ValueError for a foreground of another size and InputError for an output that is not
     finite.
     """
-    size = (image.shape[0], image.shape[1])
-    if foreground is not None and np.shape(foreground) != size:
-        raise ValueError(
-            f"foreground must have the image's size {size}, got {np.shape(foreground)}; "
-            "make it from the same picture"
-        )
+    check_foreground(image, foreground)
     outputs = run_network(image, model, spec, name)
+    return segment_outputs(
+        outputs, image, spec, foreground=foreground, clusterer=clusterer, name=name
+    )
+
+
+def segment_outputs(
+    outputs: Mapping[str, torch.Tensor],
+    image: Picture,
+    spec: ModelSpec,
+    *,
+    foreground: NDArray[Any] | None = None,
+    clusterer: Any = None,
+    name: str = "image",
+) -> Segmentation:
+    """Return the instances of `image` from the network's `outputs` for it; see `segment`."""
     return instances(
         outputs["embedding"],
         probabilities(outputs["semantic"]),
-        size,
+        (image.shape[0], image.shape[1]),
         spec,
         seed=outputs.get("seed"),
         image=image,
@@ -73,21 +83,40 @@ def segment(
     )
 
 
+def check_foreground(image: Picture, foreground: NDArray[Any] | None) -> None:
+    """Refuse a foreground of another size than the picture; ValueError."""
+    size = (image.shape[0], image.shape[1])
+    if foreground is not None and np.shape(foreground) != size:
+        raise ValueError(
+            f"foreground must have the image's size {size}, got {np.shape(foreground)}; "
+            "make it from the same picture"
+        )
+
+
 def run_network(
     image: Picture, model: Network, spec: ModelSpec, name: str = "image"
 ) -> dict[str, torch.Tensor]:
     """Return the network's outputs, without the batch axis, for a picture at the working size."""
+    outputs = {key: value[0] for key, value in model(picture_batch(image, spec)).items()}
+    check_finite(outputs, name)
+    return outputs
+
+
+def picture_batch(image: Picture, spec: ModelSpec) -> torch.Tensor:
+    """Return a picture at the working size as a batch (1, 3, h, w) uint8."""
     small = resize_picture(image, working_shape(image.shape[:2], spec.working_size))
     small = stretch_contrast(small) if spec.stretch else small
-    batch = torch.from_numpy(np.ascontiguousarray(small.transpose(2, 0, 1)))[None]
-    outputs = {key: value[0] for key, value in model(batch).items()}
+    return torch.from_numpy(np.ascontiguousarray(small.transpose(2, 0, 1)))[None]
+
+
+def check_finite(outputs: Mapping[str, torch.Tensor], name: str) -> None:
+    """Refuse outputs that are not finite; InputError."""
     for key, value in outputs.items():
         if not bool(torch.isfinite(value).all()):
             raise InputError(
                 f"{name}: the network's {key} is not finite; its weights are damaged or its "
                 "training diverged (see metrics.csv of the run)"
             )
-    return outputs
 
 
 def working_shape(shape: tuple[int, ...], working_size: int) -> tuple[int, int]:

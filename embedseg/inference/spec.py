@@ -7,6 +7,7 @@ from typing import Any, Self
 
 from clustering import CLUSTERERS
 from embedseg.inference.normalise import MEAN, STD
+from embedseg.inference.views import views_of
 from embedseg.names import unknown
 
 COMPONENTS = ("all", "largest", "split")
@@ -25,7 +26,8 @@ class ModelSpec:
     head, else `core_step` (its embedding differs from its neighbours' by less than this many
     delta_v; 0: all may); `merge` (clusters whose centres are nearer than this become one; 0: none);
     `components`, what becomes of an instance in several pieces ("all" are kept, "largest" only, or
-    "split" into instances); the smallest instance in pixels of the working size.
+    "split" into instances); the smallest instance in pixels of the working size; and the views and
+    scales of test-time augmentation (`embedseg.inference.views`; "none" and 1 by default).
     """
 
     backbone: str
@@ -54,12 +56,15 @@ class ModelSpec:
     merge: float = 0.0
     components: str = "all"
     min_size: int = 16
+    tta: str = "none"
+    tta_scales: tuple[float, ...] = (1.0,)
 
     def __post_init__(self) -> None:
         if self.clusterer not in CLUSTERERS:
             raise unknown("clusterer", self.clusterer, CLUSTERERS)
         if self.components not in COMPONENTS:
             raise unknown("components", self.components, COMPONENTS)
+        views_of(self.tta)
         if not 0 < self.foreground_threshold < 1:
             raise ValueError(
                 f"foreground_threshold is a probability in (0, 1), got {self.foreground_threshold}"
@@ -87,12 +92,13 @@ class ModelSpec:
         """Return this with the post-processing that tuning chose."""
         known = (
             "foreground_threshold", "clusterer", "clusterer_options", "seed_threshold", "core_step",
-            "merge", "components", "min_size",
+            "merge", "components", "min_size", "tta", "tta_scales",
         )  # fmt: skip
         for key in tuning:
             if key not in known:
                 raise unknown("tuned value", key, known)
-        return replace(self, **tuning)
+        scales = tuple(tuning.get("tta_scales", self.tta_scales))
+        return replace(self, **{**tuning, "tta_scales": scales})
 
     def to_json(self) -> str:
         """Return the text that goes into the checkpoint."""
@@ -108,6 +114,6 @@ class ModelSpec:
         for key in values:
             if key not in known:
                 raise unknown("entry of the model description", key, known)
-        for key in ("waves", "mean", "std", "class_names"):
-            values[key] = tuple(values.get(key, ()))
+        for key in {"waves", "mean", "std", "class_names", "tta_scales"} & values.keys():
+            values[key] = tuple(values[key])
         return cls(**values)

@@ -1,0 +1,146 @@
+"""The outputs of several views and several networks joined into one, without averaging embeddings.
+
+Two runs, or two views of one run, place an instance anywhere in their own spaces: the mean of two
+embeddings means nothing, but the mean of two squared *distances* does. Concatenating the T aligned
+embeddings, each scaled by 1/sqrt(T), gives vectors with
+
+    |e_p - e_q|^2 = 1/T sum_t |e_p^t - e_q^t|^2
+
+so that what every member holds within delta_v stays within delta_v, what it holds 2 delta_d apart
+stays so, and one clustering with the same bandwidth serves all. Probabilities of the foreground and
+of the seed head are averaged. On another grid an embedding is taken from the nearest pixel.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+import torch
+from torch.nn import functional
+
+from embedseg.inference.segment import (
+    Network,
+    Picture,
+    check_finite,
+    picture_batch,
+    working_shape,
+)
+from embedseg.inference.spec import ModelSpec
+from embedseg.inference.views import View, by_shape, look, unlook, views_of
+
+Outputs = dict[str, torch.Tensor]
+Member = tuple[Network, ModelSpec]
+JOINED = ("embedding", "semantic", "seed")
+TINY = 1e-6  # keeps the logarithm of a mean probability finite
+
+
+def joint_outputs(
+    image: Picture,
+    members: Sequence[Member],
+    *,
+    tta: str = "none",
+    scales: Sequence[float] = (1.0,),
+    name: str = "image",
+) -> Outputs:
+    """Return the joint outputs of all `members` for `image` (H, W, 3), without the batch axis.
+
+    Each member sees the picture in every view of `tta` (a name of VIEWS) at its working size times
+    each of `scales`. The result lies on the grid that the first member has at scale 1: "embedding"
+    (sum of all E, h, w), "semantic" logits (K, h, w) and, if every member has one, "seed" logits.
+    An embedding whose margins differ from the first member's is scaled to them.
+
+    Raises ValueError for an unknown `tta`, a scale that is not > 0, or members that cannot be
+    joined, and InputError for an output that is not finite.
+    """
+    views = views_of(tta)
+    if not scales or min(scales) <= 0:
+        raise ValueError(f"scales must be positive numbers, got {list(scales)}")
+    first = members[0][1]
+    check_members([spec for _, spec in members])
+    parts: list[Outputs] = []
+    for model, spec in members:
+        unit = first.default_bandwidth / spec.default_bandwidth
+        for scale in scales:
+            for seen in run_views(image, model, scaled(spec, image, scale), views, name):
+                parts.append(seen | {"embedding": seen["embedding"] * unit})
+    if len(parts) == 1:
+        return parts[0]
+    height, width = working_shape(image.shape[:2], first.working_size)
+    grid = (-(-height // first.output_stride), -(-width // first.output_stride))
+    return join(parts, grid)
+
+
+def check_members(specs: Sequence[ModelSpec]) -> None:
+    """Refuse networks whose classes differ; ValueError."""
+    for spec in specs[1:]:
+        if spec.classes != specs[0].classes:
+            raise ValueError(
+                f"models of {specs[0].classes} and {spec.classes} classes cannot be joined; "
+                "name runs trained on the same classes"
+            )
+
+
+def scaled(spec: ModelSpec, image: Picture, scale: float) -> ModelSpec:
+    """Return `spec` with its working size times `scale`."""
+    if scale == 1:
+        return spec
+    side = spec.working_size or max(image.shape[:2])
+    return replace(spec, working_size=max(1, round(side * scale)))
+
+
+def run_views(
+    image: Picture, model: Network, spec: ModelSpec, views: Sequence[View], name: str
+) -> list[Outputs]:
+    """Return the outputs of `model` for each view, turned back; views of one shape go together."""
+    picture = picture_batch(image, spec)[0]
+    found: dict[View, Outputs] = {}
+    for group in by_shape(views):
+        outputs = model(torch.stack([look(picture, view) for view in group]))
+        check_finite(outputs, name)
+        for index, view in enumerate(group):
+            found[view] = {k: unlook(value[index], view) for k, value in outputs.items()}
+    return [found[view] for view in views]
+
+
+def join(parts: Sequence[Mapping[str, torch.Tensor]], grid: tuple[int, int]) -> Outputs:
+    """Return the joint outputs of `parts`, brought to `grid` (h, w); see the file's head."""
+    for key in {key for part in parts for key in part} - set(JOINED):
+        raise ValueError(
+            f"the output {key!r} cannot be joined over views or models; use one model without --tta"
+        )
+    embeddings = [nearest(part["embedding"], grid) / math.sqrt(len(parts)) for part in parts]
+    joined = {
+        "embedding": torch.cat(embeddings),
+        "semantic": mean_logits([part["semantic"] for part in parts], grid),
+    }
+    if all("seed" in part for part in parts):
+        joined["seed"] = mean_logits([part["seed"] for part in parts], grid)
+    return joined
+
+
+def mean_logits(logits: Sequence[torch.Tensor], grid: tuple[int, int]) -> torch.Tensor:
+    """Return logits whose probabilities are the mean of those of `logits`, each (K, h, w).
+
+    One map is a sigmoid's, several are a softmax's.
+    """
+    single = logits[0].shape[0] == 1
+    p = torch.stack(
+        [linear(torch.sigmoid(x) if single else torch.softmax(x, 0), grid) for x in logits]
+    ).mean(0)
+    return torch.logit(p, TINY) if single else p.clamp_min(TINY).log()
+
+
+def nearest(values: torch.Tensor, grid: tuple[int, int]) -> torch.Tensor:
+    """Return (C, h, w) on `grid`, each pixel from the nearest: no embedding is averaged."""
+    if tuple(values.shape[1:]) == grid:
+        return values
+    return functional.interpolate(values[None], grid, mode="nearest-exact")[0]
+
+
+def linear(values: torch.Tensor, grid: tuple[int, int]) -> torch.Tensor:
+    """Return (C, h, w) on `grid`, interpolated."""
+    if tuple(values.shape[1:]) == grid:
+        return values
+    return functional.interpolate(
+        values[None], grid, mode="bilinear", align_corners=False, antialias=True
+    )[0]
