@@ -8,6 +8,7 @@ from tqdm import tqdm
 
 from embedseg.data import open_dataset
 from embedseg.data.splits import read_names
+from embedseg.ensemble import Ensemble
 from embedseg.io import InputError, read_labels
 from embedseg.metrics import Scores, score_images
 from embedseg.metrics.table import Pair
@@ -69,7 +70,7 @@ def bare_stem(stem: str) -> str:
 
 
 def evaluate_model(
-    model: Model, data: str, names: Path | None = None, *, true_foreground: bool = False
+    model: Model | Ensemble, data: str, names: Path | None = None, *, true_foreground: bool = False
 ) -> Scores:
     """Score `model` on the data set `data` ("cvppp:DIR", ...), on the images listed in `names`.
 

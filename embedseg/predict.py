@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
+from embedseg.ensemble import Ensemble
 from embedseg.inference.result import (
     DEFAULT_PRODUCTS,
     Segmentation,
@@ -50,7 +51,7 @@ class Outcome:
 
 
 def predict_files(
-    model: Model,
+    model: Model | Ensemble,
     images: Sequence[Path],
     out: Path,
     *,

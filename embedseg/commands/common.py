@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from embedseg.ensemble import Ensemble
     from embedseg.model import Model
 
 FAILED, PARTLY_FAILED, INTERRUPTED = 1, 3, 130  # exit codes; argparse itself uses 2
@@ -30,11 +31,34 @@ def add_device(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--amp", default="auto", choices=("auto", "off", "bf16", "fp16"))
 
 
-def load_model(arguments: argparse.Namespace) -> "Model":
-    """Load the model of a command and say on which device it runs, and why."""
+def add_views(parser: argparse.ArgumentParser) -> None:
+    """Add --tta, --scales and --ensemble, which `load_model` reads."""
+    parser.add_argument(
+        "--tta",
+        choices=("none", "flips", "d4"),
+        help="test-time augmentation: join the views of 4 flips or of 8 flips and turns; "
+        "as many times slower (default: what tuning chose, else none)",
+    )
+    parser.add_argument(
+        "--scales", type=float, nargs="+", metavar="S", help="and each view at these scales"
+    )
+    parser.add_argument(
+        "--ensemble", nargs="+", default=[], metavar="RUN", help="join these models with the first"
+    )
+
+
+def load_model(arguments: argparse.Namespace) -> "Model | Ensemble":
+    """Load the model, or the models, of a command and say on which device they run, and why."""
     from embedseg import load
 
-    model = load(arguments.model, device=arguments.device, amp=arguments.amp)
+    more = getattr(arguments, "ensemble", [])
+    model: Model | Ensemble = load(
+        [arguments.model, *more] if more else arguments.model,
+        device=arguments.device,
+        amp=arguments.amp,
+        tta=getattr(arguments, "tta", None),
+        scales=getattr(arguments, "scales", None),
+    )
     print(
         f"{model.spec.backbone} on {model.device} ({model.device_reason}), "
         f"mixed precision {model.amp}",

@@ -4,7 +4,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from embedseg.commands.common import PARTLY_FAILED, add_device, load_model
+from embedseg.commands.common import PARTLY_FAILED, add_device, add_views, load_model
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -24,6 +24,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--csv", type=Path, help="also write the table as CSV")
     parser.add_argument("--json", type=Path, help="also write the table as JSON")
     add_device(parser)
+    add_views(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -4,7 +4,14 @@ import argparse
 import sys
 from pathlib import Path
 
-from embedseg.commands.common import FAILED, PARTLY_FAILED, add_device, add_model, load_model
+from embedseg.commands.common import (
+    FAILED,
+    PARTLY_FAILED,
+    add_device,
+    add_model,
+    add_views,
+    load_model,
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -19,6 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--foreground", type=Path, metavar="DIR", help="masks to use as foreground")
     parser.add_argument("--bandwidth", type=float, help="of mean-shift, instead of the model's own")
     add_device(parser)
+    add_views(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:

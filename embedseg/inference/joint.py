@@ -49,12 +49,10 @@ def joint_outputs(
     (sum of all E, h, w), "semantic" logits (K, h, w) and, if every member has one, "seed" logits.
     An embedding whose margins differ from the first member's is scaled to them.
 
-    Raises ValueError for an unknown `tta`, a scale that is not > 0, or members that cannot be
-    joined, and InputError for an output that is not finite.
+    Raises ValueError for an unknown `tta` or members that cannot be joined, and InputError for an
+    output that is not finite.
     """
     views = views_of(tta)
-    if not scales or min(scales) <= 0:
-        raise ValueError(f"scales must be positive numbers, got {list(scales)}")
     first = members[0][1]
     check_members([spec for _, spec in members])
     parts: list[Outputs] = []

@@ -65,6 +65,8 @@ class ModelSpec:
         if self.components not in COMPONENTS:
             raise unknown("components", self.components, COMPONENTS)
         views_of(self.tta)
+        if not self.tta_scales or min(self.tta_scales) <= 0:
+            raise ValueError(f"scales must be positive numbers, got {list(self.tta_scales)}")
         if not 0 < self.foreground_threshold < 1:
             raise ValueError(
                 f"foreground_threshold is a probability in (0, 1), got {self.foreground_threshold}"
