@@ -31,7 +31,7 @@ def load(
 ) -> "Model": ...
 @overload
 def load(
-    path: "Sequence[str | Path]",
+    path: "list[str] | list[Path] | list[str | Path]",
     *,
     device: str = ...,
     amp: "Amp" = ...,
@@ -39,7 +39,7 @@ def load(
     scales: "Sequence[float] | None" = ...,
 ) -> "Ensemble": ...
 def load(
-    path: "str | Path | Sequence[str | Path]",
+    path: "str | Path | list[str] | list[Path] | list[str | Path]",
     *,
     device: str = "auto",
     amp: "Amp" = "auto",
@@ -60,12 +60,12 @@ def load(
 
     from embedseg.model import Model  # torch is only loaded when a model is
 
-    if isinstance(path, str) or not hasattr(path, "__iter__"):
+    if not isinstance(path, list):
         model: Any = Model.load(path, device=device, amp=amp)
     else:
         from embedseg.ensemble import Ensemble
 
-        model = Ensemble.load(list(path), device=device, amp=amp)
+        model = Ensemble.load(path, device=device, amp=amp)
     views = {"tta": tta, "tta_scales": None if scales is None else tuple(scales)}
     model.spec = replace(model.spec, **{k: v for k, v in views.items() if v is not None})
     return model  # type: ignore[no-any-return]  # a Model or an Ensemble
