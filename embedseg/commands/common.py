@@ -32,7 +32,7 @@ def add_device(parser: argparse.ArgumentParser) -> None:
 
 
 def add_views(parser: argparse.ArgumentParser) -> None:
-    """Add --tta, --scales and --ensemble, which `load_model` reads."""
+    """Add --tta, --scales and --ensemble, which `load_joint` reads."""
     parser.add_argument(
         "--tta",
         choices=("none", "flips", "d4"),
@@ -47,21 +47,35 @@ def add_views(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def load_model(arguments: argparse.Namespace) -> "Model | Ensemble":
-    """Load the model, or the models, of a command and say on which device they run, and why."""
+def load_model(arguments: argparse.Namespace) -> "Model":
+    """Load the model of a command and say on which device it runs, and why."""
     from embedseg import load
 
-    more = getattr(arguments, "ensemble", [])
+    model = load(arguments.model, device=arguments.device, amp=arguments.amp)
+    tell_device(model)
+    return model
+
+
+def load_joint(arguments: argparse.Namespace) -> "Model | Ensemble":
+    """Load the model, or the models, of a command with `add_views`, and say where they run."""
+    from embedseg import load
+
+    several = [arguments.model, *arguments.ensemble]
     model: Model | Ensemble = load(
-        [arguments.model, *more] if more else arguments.model,
+        several if arguments.ensemble else arguments.model,
         device=arguments.device,
         amp=arguments.amp,
-        tta=getattr(arguments, "tta", None),
-        scales=getattr(arguments, "scales", None),
+        tta=arguments.tta,
+        scales=arguments.scales,
     )
+    tell_device(model)
+    return model
+
+
+def tell_device(model: "Model | Ensemble") -> None:
+    """Print the network and its device."""
     print(
         f"{model.spec.backbone} on {model.device} ({model.device_reason}), "
         f"mixed precision {model.amp}",
         file=sys.stderr,
     )
-    return model

@@ -4,7 +4,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from embedseg.commands.common import PARTLY_FAILED, add_device, add_views, load_model
+from embedseg.commands.common import PARTLY_FAILED, add_device, add_views, load_joint
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -41,7 +41,7 @@ def run(arguments: argparse.Namespace) -> int:
         scores, failures = evaluate_folders(arguments.model, arguments.truth)
     else:
         scores = evaluate_model(
-            load_model(arguments),
+            load_joint(arguments),
             arguments.data,
             arguments.names,
             true_foreground=arguments.true_foreground,

@@ -10,7 +10,7 @@ from embedseg.commands.common import (
     add_device,
     add_model,
     add_views,
-    load_model,
+    load_joint,
 )
 
 
@@ -35,7 +35,7 @@ def run(arguments: argparse.Namespace) -> int:
     from embedseg.predict import predict_files
 
     images = list_images(arguments.images)
-    model = load_model(arguments)
+    model = load_joint(arguments)
     clusterer = None
     if arguments.bandwidth is not None:
         from clustering import MeanShift
