@@ -51,7 +51,7 @@ def load_model(arguments: argparse.Namespace) -> "Model":
     """Load the model of a command and say on which device it runs, and why."""
     from embedseg import load
 
-    model = load(arguments.model, device=arguments.device, amp=arguments.amp)
+    model: Model = load(arguments.model, device=arguments.device, amp=arguments.amp)
     tell_device(model)
     return model
 
