@@ -56,7 +56,7 @@ class Browser:
         self.session = self.call("Target.attachToTarget", targetId=target, flatten=True)[
             "sessionId"
         ]
-        for domain in ("Page", "Runtime", "Log", "Network"):
+        for domain in ("Page", "Runtime", "Log", "Network", "Performance"):
             self.call(f"{domain}.enable")
         self.resize(width, height)
 
@@ -68,7 +68,7 @@ class Browser:
         os.close(self.read_from)
         shutil.rmtree(self.profile, ignore_errors=True)
 
-    def call(self, method, *, limit=30.0, **parameters):
+    def call(self, method, *, limit=120.0, **parameters):
         """Send a command and return its result."""
         self.number += 1
         message = {"id": self.number, "method": method, "params": parameters}
@@ -128,7 +128,7 @@ class Browser:
         self.events.clear()
         self.call("Page.navigate", url=Path(path).resolve().as_uri())
         while "Page.loadEventFired" not in self.events:
-            self.note(self.receive(30))
+            self.note(self.receive(120))
 
     def run(self, code):
         """Value of a JavaScript expression; promises are awaited."""
@@ -170,6 +170,20 @@ class Browser:
         self.call("Input.dispatchTouchEvent", type="touchEnd", touchPoints=[])
         self.frame()
 
+    def touch(self, steps):
+        """Fingers down at the places of the first step, moved through the others, then up."""
+        for index, places in enumerate(steps):
+            points = [{"x": x, "y": y, "id": k} for k, (x, y) in enumerate(places)]
+            kind = "touchMove" if index else "touchStart"
+            self.call("Input.dispatchTouchEvent", type=kind, touchPoints=points)
+        self.call("Input.dispatchTouchEvent", type="touchEnd", touchPoints=[])
+        self.frame()
+
+    def cpu(self):
+        """Seconds of processor that the page's process has used."""
+        found = self.call("Performance.getMetrics")["metrics"]
+        return next(m["value"] for m in found if m["name"] == "ProcessTime")
+
     def key(self, key, *, control=False, shift=False):
         more = {"modifiers": 2 * control + 8 * shift, "key": key}
         more |= {"text": key} if len(key) == 1 and not control else {}
@@ -191,5 +205,5 @@ class Browser:
         self.click(left + width / 2, top + height / 2, **more)
 
     def screenshot(self, path):
-        data = self.call("Page.captureScreenshot", format="png", limit=60)["data"]
+        data = self.call("Page.captureScreenshot", format="png", limit=120)["data"]
         Path(path).write_bytes(base64.b64decode(data))

@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from .chromium import Browser, find
+
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -14,3 +16,14 @@ def artifacts() -> Path:
     folder = Path(os.environ.get("EMBEDSEG_ARTIFACTS", ROOT / "artifacts"))
     folder.mkdir(parents=True, exist_ok=True)
     return folder
+
+
+@pytest.fixture(scope="session")
+def browser():
+    """A headless Chromium with one page; tests that need it skip where there is none."""
+    program = find()
+    if program is None:
+        pytest.skip("no Chromium here; install it (Debian: apt-get install chromium)")
+    browser = Browser(program)
+    yield browser
+    browser.close()

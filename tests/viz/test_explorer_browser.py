@@ -1,12 +1,10 @@
 """The explorer in a real browser: load, hover, click, slide, lasso, sort, merge, undo, save.
 
-Screenshots go to the folder named by EMBEDSEG_SCREENSHOTS, if it is set.
+A screenshot of each stays among the artifacts.
 """
 
 import base64
-import os
 import time
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -17,7 +15,7 @@ from clustering import MeanShift
 from embedseg.viz import write_explorer
 from embedseg.viz.explorer_data import pack
 
-from .chromium import Browser, find
+from .explorer_page import at_pixel, labels_of, show, text
 from .scenes import discs, embed, photo
 
 pytestmark = pytest.mark.browser
@@ -29,16 +27,6 @@ SCORES = {int(i): round(1 - 0.05 * int(i), 3) for i in np.unique(LABELS) if i}
 
 
 @pytest.fixture(scope="module")
-def browser():
-    program = find()
-    if program is None:
-        pytest.skip("no Chromium here; install it (Debian: apt-get install chromium)")
-    browser = Browser(program)
-    yield browser
-    browser.close()
-
-
-@pytest.fixture(scope="module")
 def file(tmp_path_factory):
     path = tmp_path_factory.mktemp("explorer") / "plant.html"
     return write_explorer(
@@ -47,47 +35,18 @@ def file(tmp_path_factory):
 
 
 @pytest.fixture
-def page(browser, file, request):
+def page(browser, file, request, artifacts):
     """The explorer, fresh; afterwards no complaint may have been printed."""
     show(browser, file)
     yield browser
-    folder = os.environ.get("EMBEDSEG_SCREENSHOTS")
-    if folder:
-        Path(folder).mkdir(parents=True, exist_ok=True)
-        browser.screenshot(Path(folder) / f"{request.node.name}.png")
+    browser.screenshot(artifacts / f"explorer {request.node.name}.png")
     assert browser.errors == []
-
-
-def show(browser, path):
-    browser.errors.clear()
-    browser.requests.clear()
-    browser.resize(1280, 720)
-    browser.open(path)
-    browser.run("window.ready")
-    browser.frame()
-
-
-def at_pixel(page, x, y):
-    """Place on the screen of a pixel of the image."""
-    left, top, _, _ = page.box("#image")
-    x0, y0, scale, ratio = page.run(
-        "[explorer.stage.left, explorer.stage.top, explorer.stage.scale, explorer.stage.ratio]"
-    )
-    return left + (x0 + (x + 0.5) * scale) / ratio, top + (y0 + (y + 0.5) * scale) / ratio
 
 
 def inside(label):
     """A pixel (x, y) in the middle of a true instance."""
     rows, columns = np.nonzero(label == TRUTH)
     return int(np.median(columns)), int(np.median(rows))
-
-
-def labels_of(page):
-    return np.array(page.run("Array.from(explorer.labels)")).reshape(TRUTH.shape)
-
-
-def text(page, selector):
-    return page.run(f"document.querySelector({selector!r}).innerText")
 
 
 def column(page, index):
@@ -110,8 +69,6 @@ def test_load(page, file):
     assert page.requests[0] == file.as_uri()
     assert all(url.startswith(("file:", "data:")) for url in page.requests)
     assert len(page.requests) == 2  # the page and the image inside it
-    paint = "performance.getEntriesByName('first-contentful-paint')[0].startTime"
-    assert page.run(paint) < 1000 * 4  # four times the aim, for busy machines
     assert text(page, "#count") == "8" and page.run("document.title") == "plant"
     half = 2 * (TRUTH == 1).sum() / ((TRUTH == 1).sum() + (LABELS == 1).sum())
     other = 2 * (TRUTH == 2).sum() / ((TRUTH == 2).sum() + (LABELS == 1).sum())
@@ -137,18 +94,28 @@ def test_hover_draws_the_heat_at_once(page):
     assert (pixel_color(page, x - 6, y) == before_own).all()
 
 
-def test_hover_reacts_within_50_ms(browser, tmp_path):
+def test_a_large_page_is_small_paints_soon_and_reacts_at_once(browser, tmp_path, artifacts):
+    """512 x 512 x 16: <= 8 MB, first paint < 1 s, reaction to the pointer < 50 ms."""
     labels = discs(20, 512)
     path = tmp_path / "large.html"
     write_explorer(
         path, photo(labels), embed(labels, E=16), labels > 0, labels, bandwidth=1.0, name="large"
     )
+    assert path.stat().st_size <= 8e6
+    before = browser.cpu()
     show(browser, path)
+    spent = browser.cpu() - before  # up to ready, so beyond the first paint; load does not matter
     code = """(() => { const t = performance.now();
       explorer.hover({ x: 100 + k, y: 90 }); explorer.stage.paint(); explorer.scatter.paint();
       return performance.now() - t; })()"""
     times = [browser.run(code.replace("k,", f"{k},")) for k in range(12)]
-    assert min(times) < 50
+    paint = browser.run("performance.getEntriesByName('first-contentful-paint')[0].startTime")
+    (artifacts / "explorer times.txt").write_text(
+        f"{path.stat().st_size / 1e6:.2f} MB, first paint {paint:.0f} ms by the clock, "
+        f"{1000 * spent:.0f} ms of processor until ready, hover {sorted(times)[6]:.1f} ms\n"
+    )
+    assert spent < 1.5 and min(times) < 50
+    assert paint < 1000 or spent < 1
     assert browser.errors == []
 
 
@@ -350,15 +317,22 @@ def test_dark_theme(page):
     assert page.run("getComputedStyle(document.body).backgroundColor") == light
 
 
-def test_phone(browser, file):
-    browser.errors.clear()
-    browser.resize(390, 844, mobile=True, scale=2)
-    browser.open(file)
-    browser.run("window.ready")
-    browser.frame()
+def test_phone(browser, file, artifacts):
+    show(browser, file, width=390, height=844, mobile=True)
     assert browser.run("document.documentElement.scrollWidth <= innerWidth")
     browser.tap(*at_pixel(browser, *inside(5)))
     assert browser.run("explorer.pins.length") == 1 and "instance 5" in text(browser, "#readout")
+    browser.screenshot(artifacts / "explorer phone.png")
+    x, y = at_pixel(browser, 48, 48)
+    browser.touch([[(x - 20 - k, y), (x + 20 + k, y)] for k in (0, 20, 40)])
+    assert browser.run("explorer.stage.scale / explorer.stage.fitScale") == pytest.approx(3, 0.15)
+    browser.run("document.querySelector('#scatter').scrollIntoView({ block: 'center' })")
+    browser.frame()
+    left, top, width, height = browser.box("#scatter")
+    corners = [(0.02, 0.02), (0.9, 0.02), (0.9, 0.95), (0.02, 0.95)]
+    browser.touch([[(left + a * width, top + b * height)] for a, b in corners])
+    assert int(text(browser, "#lasso-count").split()[0].replace(",", "")) > 0
+    browser.screenshot(artifacts / "explorer phone lasso.png")
     browser.resize(1280, 720)
     assert browser.errors == []
 

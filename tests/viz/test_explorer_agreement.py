@@ -1,0 +1,64 @@
+"""What the explorer finds at a bandwidth is what Python finds there, on trained networks' output.
+
+Beside the small network that the suite trains, EMBEDSEG_RUN may name a run trained on CVPPP: its
+20 validation plants are then compared too.
+"""
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+from sklearn.metrics import adjusted_rand_score
+
+from clustering import MeanShift
+from embedseg.data import open_dataset
+from embedseg.model import Model
+from embedseg.visualize import Seen, explore
+
+from .explorer_page import labels_of, show, text
+
+pytestmark = pytest.mark.browser
+
+
+def agreement(browser, model, sample, folder, bandwidths):
+    """Per bandwidth: instances in the browser and in Python, and the ARI of their labels."""
+    result = model.segment(sample.image).renamed(sample.name)
+    show(browser, explore(folder, Seen(result, sample.labels), model.spec, {}))
+    for bandwidth in bandwidths:
+        python = model.segment(sample.image, clusterer=MeanShift(bandwidth))
+        assert browser.run(f"explorer.recluster({bandwidth})")
+        found = labels_of(browser)
+        size = python.labels.shape
+        wanted = python.labels if found.shape == size else None
+        assert wanted is not None, "the page shows the picture at its own size"
+        both = (found > 0) | (wanted > 0)
+        ari = adjusted_rand_score(found[both], wanted[both]) if both.any() else 1.0
+        yield int(text(browser, "#count")), len(python), ari
+    assert browser.errors == []
+
+
+def test_on_a_small_trained_network(browser, tiny_run, scenes, tmp_path):
+    model = Model.load(tiny_run, device="cpu", amp="off")
+    for sample in open_dataset(f"folder:{scenes}"):
+        for mine, theirs, ari in agreement(browser, model, sample, tmp_path, (1.0, 0.6)):
+            assert mine == theirs, sample.name
+            assert ari >= 0.99, sample.name
+
+
+@pytest.mark.slow
+def test_on_twenty_real_plants(browser, data_root, tmp_path, artifacts):
+    run = os.environ.get("EMBEDSEG_RUN")
+    if not run or not Path(run).is_dir():
+        pytest.skip("no network trained on CVPPP; name its run in EMBEDSEG_RUN")
+    model = Model.load(run, device="cpu")
+    plants = open_dataset(f"cvppp:{data_root / 'cvppp'}#val")
+    lines = []
+    for sample in list(plants)[:20]:
+        [(mine, theirs, ari)] = agreement(
+            browser, model, sample, tmp_path, (model.spec.default_bandwidth,)
+        )
+        lines.append((sample.name, mine, theirs, round(ari, 4)))
+    (artifacts / "agreement.txt").write_text("\n".join(map(str, lines)) + "\n")
+    assert [line for line in lines if line[1] != line[2] or line[3] < 0.99] == []
+    assert np.mean([line[3] for line in lines]) > 0.99
