@@ -141,7 +141,7 @@ def explore(out: Path, seen: Seen, spec: ModelSpec, links: Mapping[str, str]) ->
         out / page_of(seen),
         picture_of(result),
         result.embedding,
-        result.foreground,
+        1 - result.semantic[0],
         result.labels,
         seen.truth,
         delta_v=spec.delta_v,

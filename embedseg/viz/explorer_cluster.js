@@ -7,7 +7,7 @@
 
 const MEAN_SHIFT = {
   SAMPLES: [[1024, 0.02], [4096, 0.08], [16384, 1.0]],
-  FAR: 4096, TRUST: 4, ROOM: 1024, TURNS: 4, ROUNDS: 100, STOP: 0.25, STILL: 1e-6, AWAY: 0.15,
+  FAR: 4096, TRUST: 4, ROOM: 1024, TURNS: 4, ROUNDS: 100, STOP: 0.25, STILL: 1e-6, AWAY: 0.15, PER_MODE: 128, FIRST: 1024,
 };
 const TOO_LATE = Symbol("too late");
 const GOLDEN = 0.6180339887498949;
@@ -99,12 +99,14 @@ class MeanShift {
     const all = () => Int32Array.from({ length: this.count }, (_, i) => i);
     if (!modes.length) modes = this.ofFar(all(), sample, []);
     if (!modes.length) return this.nothing();
+    modes = this.polish(modes);
     let found = this.assign(modes);
     let away = Math.max(...found.means.map((mean, c) => this.gap(mean, modes[c]))) > MEAN_SHIFT.AWAY ** 2 * this.limit;
     for (let turn = 0; turn < MEAN_SHIFT.TURNS; turn++) {
       const far = found.far;
       const fresh = this.ofFar(far, sample, found.means);
-      if (fresh.length || away) found = this.assign([...found.means, ...fresh]);
+      if (away) found = this.assign([...found.means, ...fresh]);
+      else if (fresh.length) found = this.assign([...found.centers, ...fresh]);
       away = false;
       if (!fresh.length || far.length <= MEAN_SHIFT.FAR) break;
     }
@@ -217,9 +219,17 @@ class MeanShift {
     return this.climb(points, weights, some.length, known, 0.5);
   }
 
+  // Modes moved to the means of PER_MODE points each, where there are points enough: the first
+  // sample has few for each of many modes.
+  polish(modes) {
+    const size = MEAN_SHIFT.PER_MODE * modes.length;
+    if (size <= MEAN_SHIFT.FIRST || size > Math.floor(this.count / 4)) return modes;
+    return this.assign(modes, this.take(spread(this.count, size))).means;
+  }
+
   // The nearest center of every point; means and counts of those within the bandwidth.
-  assign(centers) {
-    const { E, count, points, limit } = this, C = centers.length;
+  assign(centers, points = this.points) {
+    const { E, limit } = this, C = centers.length, count = points.length / E;
     const flat = new Float32Array(C * E);
     centers.forEach((center, c) => flat.set(center, c * E));
     const sure = centers.map((a) => Math.min(...centers.map((b) => (a === b ? Infinity : this.gap(a, b)))) / 4);
@@ -250,7 +260,7 @@ class MeanShift {
     }
     const means = centers.map((center, c) =>
       counts[c] ? Float32Array.from(center, (_, e) => sums[c * E + e] / counts[c]) : Float32Array.from(center));
-    return { labels, means, counts, far: Int32Array.from(far) };
+    return { labels, means, counts, centers, far: Int32Array.from(far) };
   }
 
   // Clusters of fewer points than asked within the bandwidth go to the nearest one that is left.
