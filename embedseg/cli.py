@@ -18,6 +18,7 @@ from embedseg.commands import (
     models,
     predict,
     train,
+    tune,
     visualize,
 )
 from embedseg.commands.common import FAILED, INTERRUPTED, add_nothing
@@ -87,6 +88,7 @@ COMMANDS: dict[str, Command] = {
     "evaluate": (evaluate.add_arguments, evaluate.run, "score label images or a model"),
     "check-data": (check_data.add_arguments, check_data.run, "find what is wrong with a data set"),
     "info": (info.add_arguments, info.run, "describe a model or this installation"),
+    "tune": (tune.add_arguments, tune.run, "find the post-processing that suits a run"),
     "models": (models.add_arguments, models.run, "list the models that ship with embedseg"),
     "losses": (losses.add_arguments, losses.run, "list the losses for the foreground head"),
     "demo": (demo.add_arguments, demo.run, "train, segment and look, on generated leaves"),

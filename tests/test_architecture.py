@@ -15,6 +15,7 @@ ALLOWED: dict[str, set[str]] = {
     "metrics": {"labels", "lanes"},
     "models": set(),
     "viz": {"labels"},
+    "tuning": {"model", "device", "inference", "metrics", "data", "io", "viz"},
     "lanes": {"labels", "io"},
     "data": {"labels", "io", "lanes"},
     "inference": {"labels", "io", "viz", "clustering"},

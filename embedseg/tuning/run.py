@@ -1,0 +1,84 @@
+"""Tuning a run folder: its validation images in, tuning.json and tuning.png out."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import yaml
+
+from embedseg.data import Dataset, open_dataset
+from embedseg.data.splits import read_names
+from embedseg.device import Amp
+from embedseg.io import InputError, atomic_path
+from embedseg.model import Model, find_weights
+from embedseg.tuning.tune import Tuning, tune
+from embedseg.viz.tuning import Landscape, plot_landscape
+
+
+def tune_run(  # noqa: PLR0913  (the options of the command, flat)
+    run: Path,
+    *,
+    samples: Dataset | None = None,
+    data: str | None = None,
+    names: Path | None = None,
+    metric: str = "sbd",
+    tta: Sequence[str] = ("none",),
+    quick: bool = False,
+    device: str = "auto",
+    amp: Amp = "auto",
+) -> Tuning:
+    """Tune the run and store the choice in it; an earlier choice is not looked at and replaced.
+
+    The images are `samples`, or those of `data` and the list `names`, or the run's validation
+    images. Raises InputError where `run` is no run folder, or where an image is of a test split.
+    """
+    if not run.is_dir():
+        raise InputError(f"{run}: no run folder; tuning is stored in the folder of a run")
+    model = Model.load(find_weights(run), device=device, amp=amp)  # the file: no earlier tuning
+    if samples is None:
+        samples = images_of(run, data, names)
+    refuse_test(samples)
+    outcome = tune(model, samples, metric=metric, tta=tta, quick=quick)
+    with atomic_path(run / "tuning.json") as temporary:
+        temporary.write_text(json.dumps(outcome.to_json(), indent=1) + "\n")
+    if outcome.curves:
+        panels = [
+            Landscape(c.axis.name, c.axis.values, c.scores, c.errors, c.chosen, c.axis.default)
+            for c in outcome.curves
+        ]
+        with atomic_path(run / "tuning.png") as temporary:
+            plot_landscape(panels, temporary, metric=metric, title=outcome.describe())
+    return outcome
+
+
+def images_of(run: Path, data: str | None, names: Path | None) -> Dataset:
+    """Return the images to tune on: those named, else the run's own validation images."""
+    if data is None:
+        file = run / "config.yaml"
+        if not file.is_file():
+            raise InputError(f"{run}: no config.yaml names its validation images; give --data")
+        config = yaml.safe_load(file.read_text())["data"]
+        data = str(config["val"] or config["train"])
+        listed = config["val_list"]
+        if names is None and not listed and not config["val"]:
+            raise InputError(
+                f"{run}: its validation images were drawn at random; name some with --data, --list"
+            )
+        names = names or (Path(listed) if listed else None)
+    samples = open_dataset(data)
+    if names is not None:
+        return samples.subset(read_names(names))
+    if "test" in samples.splits:
+        held = set(samples.splits["test"])
+        return samples.subset([name for name in samples.names if name not in held])
+    return samples
+
+
+def refuse_test(samples: Dataset) -> None:
+    """Refuse images of the data set's own test list; InputError."""
+    held = sorted(set(samples.names) & set(samples.splits.get("test", ())))
+    if held:
+        raise InputError(
+            f"{held[0]} and {len(held) - 1} more images are in the data set's test list, which "
+            "tuning never looks at; tune on validation images"
+        )
