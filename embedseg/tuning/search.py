@@ -67,9 +67,9 @@ class CrossValidation:
         return float(np.mean(self.gains))
 
     @property
-    def worst(self) -> float:
-        """Return the smallest gain."""
-        return min(self.gains)
+    def error(self) -> float:
+        """Return the standard error of the mean gain, as if the halves were independent."""
+        return float(np.std(self.gains, ddof=1) / np.sqrt(len(self.gains)))
 
 
 def cross_validate(

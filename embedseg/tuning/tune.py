@@ -1,7 +1,8 @@
 """Tuning from end to end: look once, search, check by cross-validation, choose, tell.
 
 The choice is the default wherever the search cannot show a gain: fewer than LEAST_IMAGES images; no
-gain on images held out from the search (`cross_validate`); none at the pictures' own size.
+gain beyond one standard error on images held out from the search (`cross_validate`); none at the
+pictures' own size.
 """
 
 import logging
@@ -171,8 +172,8 @@ class _Task:
         )
         tuned = judge.at_full_size(chosen)
         self.plain = tuned
-        if check.mean <= 0:
-            reason = "no gain on images held out from the search, defaults kept"
+        if check.mean <= check.error:
+            reason = "no clear gain on images held out from the search, defaults kept"
         elif score(tuned) <= score(untuned):
             reason = "no gain at the images' own size, defaults kept"
         else:

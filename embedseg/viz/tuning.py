@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from textwrap import fill
 from typing import Any, NamedTuple
 
 
@@ -23,7 +24,7 @@ def plot_landscape(panels: Sequence[Landscape], path: Path, *, metric: str, titl
     columns = min(4, len(panels))
     rows = -(-len(panels) // columns)
     figure = Figure(figsize=(3.2 * columns, 2.6 * rows + 0.6), dpi=120, layout="constrained")
-    figure.suptitle(title, fontsize=9)
+    figure.suptitle(fill(title, 34 * columns), fontsize=9)
     grid = figure.subplots(rows, columns, sharey=True, squeeze=False)
     for panel, ax in zip(panels, grid.flat, strict=False):
         places = list(range(len(panel.values)))
