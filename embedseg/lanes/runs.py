@@ -1,0 +1,81 @@
+"""The runs of a label image: for each instance and row, where it begins and ends."""
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from embedseg.lanes.jit import kernel
+
+
+class Runs(NamedTuple):
+    """Horizontal runs of instances, in the order of the ids, then from top to bottom.
+
+    `first`, `last`: columns, both included; `start[i]:start[i + 1]` are the runs of `ids[i]`.
+    """
+
+    ids: NDArray[np.int64]
+    start: NDArray[np.int64]
+    row: NDArray[np.int64]
+    first: NDArray[np.int64]
+    last: NDArray[np.int64]
+
+    def of(self, index: int) -> NDArray[np.int64]:
+        """Return (3, m): row, first and last column of the runs of `ids[index]`."""
+        part = slice(self.start[index], self.start[index + 1])
+        return np.stack([self.row[part], self.first[part], self.last[part]])
+
+    def pixels(self) -> NDArray[np.int64]:
+        """Return how many pixels each instance has."""
+        return _by_instance(np.add, self.last - self.first + 1, self.start)
+
+    def flatness(self) -> NDArray[np.float64]:
+        """Return how many columns an instance spans for each row that it spans."""
+        columns = _by_instance(np.maximum, self.last, self.start) - _by_instance(
+            np.minimum, self.first, self.start
+        )
+        rows = self.row[self.start[1:] - 1] - self.row[self.start[:-1]]
+        return np.asarray((columns + 1) / (rows + 1))
+
+
+def _by_instance(
+    reduce: np.ufunc, values: NDArray[np.int64], start: NDArray[np.int64]
+) -> NDArray[np.int64]:
+    if len(start) == 1:
+        return np.zeros(0, np.int64)
+    return np.asarray(reduce.reduceat(values, start[:-1]))
+
+
+def find_runs(labels: NDArray[np.int32]) -> Runs:
+    """Return the runs of the labels >= 1."""
+    found = _scan(np.ascontiguousarray(labels))
+    order = np.argsort(found[0], kind="stable")
+    label, row, first, last = found[:, order]
+    edge = np.flatnonzero(np.diff(label, prepend=0))
+    return Runs(label[edge], np.append(edge, len(label)), row, first, last)
+
+
+@kernel
+def _scan(labels):  # type: ignore[no-untyped-def]
+    """Return (4, n): label, row, first and last column of each run."""
+    height, width = labels.shape
+    found = np.empty((4, 1024), np.int64)
+    count = 0
+    for y in range(height):
+        x = 0
+        while x < width:
+            label = labels[y, x]
+            if label < 1:
+                x += 1
+                continue
+            begin = x
+            while x < width and labels[y, x] == label:
+                x += 1
+            if count == found.shape[1]:
+                larger = np.empty((4, 2 * count), np.int64)
+                larger[:, :count] = found
+                found = larger
+            found[0, count], found[1, count] = label, y
+            found[2, count], found[3, count] = begin, x - 1
+            count += 1
+    return found[:, :count]
