@@ -25,9 +25,7 @@ def describe_model(path: Path) -> str:
         "parameters": f"{parameters:,}",
         "embedding": f"{spec.embedding_dim} dimensions, margins {spec.delta_v} and {spec.delta_d}",
         "classes": ", ".join(spec.class_names),
-        "working size": f"{spec.working_size} px, longer side"
-        if spec.working_size
-        else "as the image",
+        "working size": _working_size(spec.working_size),
         "coordinates": "appended" if spec.coordinates else "not used",
         "foreground": f"probability > {spec.foreground_threshold}",
         "clusterer": str(clusterer).replace("\n", " "),
@@ -36,6 +34,12 @@ def describe_model(path: Path) -> str:
         "smallest": f"{spec.min_size} pixels of the working size",
     }
     return "\n".join(f"{name:<14}{value}" for name, value in facts.items())
+
+
+def _working_size(size: int | tuple[int, int]) -> str:
+    if not isinstance(size, int):
+        return f"{size[1]} x {size[0]} px"
+    return f"{size} px, longer side" if size else "as the image"
 
 
 def describe_installation() -> str:

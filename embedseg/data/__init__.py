@@ -6,17 +6,19 @@ from embedseg.data.check import DataReport, check_data
 from embedseg.data.copy_paste import copy_paste
 from embedseg.data.cvppp import cvppp
 from embedseg.data.folder import folder
+from embedseg.data.joined import open_joined
+from embedseg.data.lanes_specs import LANE_DATASETS
 from embedseg.data.leaves import leaves
 from embedseg.data.sample import SEMANTIC_IGNORE, Dataset, Sample
 from embedseg.data.splits import grouped_folds
 from embedseg.data.synthetic import draw_plant
 from embedseg.data.transforms import AugmentConfig, augment, resize
-from embedseg.names import unknown
 
 DATASETS: dict[str, Callable[[str], Dataset]] = {
     "cvppp": cvppp,
     "folder": folder,
     "leaves": leaves,
+    **LANE_DATASETS,
 }
 
 __all__ = [
@@ -40,19 +42,10 @@ __all__ = [
 
 
 def open_dataset(spec: str) -> Dataset:
-    """Open the data set that `spec`, "name:where" or "name:where#split", describes.
+    """Open the data set that `spec` describes: "name:where", "name:where#split", or a sum of them.
 
-    "cvppp:DIR", "folder:DIR", "leaves:N[,seed]"; "cvppp:DIR#val" is the split that DIR/val.txt
-    lists. Raises ValueError for an unknown name or split.
+    "cvppp:DIR", "folder:DIR", "leaves:N[,seed]", "roads:N", "tusimple:DIR", ...; "cvppp:DIR#val" is
+    the split that DIR/val.txt lists; "roads:2000 + 40*tusimple:DIR" joins two, the samples of the
+    second forty times each. Raises ValueError for an unknown name or split.
     """
-    name, colon, where = spec.partition(":")
-    if not colon or not where:
-        raise ValueError(
-            f"data set {spec!r} must be written name:where, as in cvppp:DIR, folder:DIR or "
-            "leaves:100"
-        )
-    if name not in DATASETS:
-        raise unknown("data set", name, DATASETS)
-    where, mark, split = where.partition("#")
-    dataset = DATASETS[name](where)
-    return dataset.split(split) if mark else dataset
+    return open_joined(spec, DATASETS)

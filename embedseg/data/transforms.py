@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from embedseg.data.colour import jitter_colour
 from embedseg.data.geometry import Border, Outside, Size, as_pair, random_matrix, resize, warp
 from embedseg.data.sample import Sample
+from embedseg.data.weather import change_weather
 from embedseg.labels import IGNORE
 
 __all__ = ["AugmentConfig", "augment", "resize"]
@@ -34,6 +35,9 @@ class AugmentConfig:
     Colour: `brightness`, `contrast`, `saturation`: largest relative change, either way; `hue`:
     largest turn of the colour circle in degrees; `blur`: largest sigma in pixels; `noise`: largest
     standard deviation of Gaussian noise in grey levels. 0 switches any of them off.
+
+    Weather: `shadow`, `rain`, `motion`: probabilities of a shadow cast over the picture, of rain
+    streaks, and of a blur along the direction of driving.
     """
 
     size: Size | None = None
@@ -54,13 +58,16 @@ class AugmentConfig:
     hue: float = 10.0
     blur: float = 0.7
     noise: float = 4.0
+    shadow: float = 0.0
+    rain: float = 0.0
+    motion: float = 0.0
 
     def __post_init__(self) -> None:
         for item in fields(self):
             value = getattr(self, item.name)
             if isinstance(value, (int, float)) and value < 0:
                 raise ValueError(f"{item.name} must be >= 0, got {value}")
-        for name in ("flip_horizontal", "flip_vertical"):
+        for name in ("flip_horizontal", "flip_vertical", "shadow", "rain", "motion"):
             if getattr(self, name) > 1:
                 raise ValueError(f"{name} is a probability, 0 to 1, got {getattr(self, name)}")
         if not 0 < self.scale[0] <= self.scale[1]:
@@ -79,7 +86,7 @@ def augment(sample: Sample, config: AugmentConfig, rng: np.random.Generator) -> 
         size_in,
         size,
         rng,
-        scale=_scale_range(config, size_in, size),
+        scale=scale_range(config, size_in, size),
         rotation=config.rotation,
         translation=config.translation,
         flips=(config.flip_horizontal, config.flip_vertical),
@@ -88,8 +95,21 @@ def augment(sample: Sample, config: AugmentConfig, rng: np.random.Generator) -> 
     moved = warp(
         sample, matrix, size, border=config.border, fill=config.fill, outside=config.outside
     )
-    image = jitter_colour(
-        moved.image,
+    image = change_light(moved.image, config, rng)
+    labels = ignore_slivers(moved.labels, config.min_pixels)
+    return Sample(image, labels, moved.semantic, sample.name)
+
+
+def change_light(
+    image: NDArray[np.uint8], config: AugmentConfig, rng: np.random.Generator
+) -> NDArray[np.uint8]:
+    """Return the picture in another weather and light, after `config`."""
+    if config.shadow or config.rain or config.motion:
+        image = change_weather(
+            image, rng, shadow=config.shadow, rain=config.rain, motion=config.motion
+        )
+    return jitter_colour(
+        image,
         rng,
         brightness=config.brightness,
         contrast=config.contrast,
@@ -98,11 +118,9 @@ def augment(sample: Sample, config: AugmentConfig, rng: np.random.Generator) -> 
         blur=config.blur,
         noise=config.noise,
     )
-    labels = _ignore_slivers(moved.labels, config.min_pixels)
-    return Sample(image, labels, moved.semantic, sample.name)
 
 
-def _scale_range(
+def scale_range(
     config: AugmentConfig, size_in: tuple[int, int], size: tuple[int, int]
 ) -> tuple[float, float]:
     """Return the range of the magnification in output pixels per input pixel."""
@@ -110,7 +128,7 @@ def _scale_range(
     return config.scale[0] * unit, config.scale[1] * unit
 
 
-def _ignore_slivers(labels: NDArray[np.int32], min_pixels: int) -> NDArray[np.int32]:
+def ignore_slivers(labels: NDArray[np.int32], min_pixels: int) -> NDArray[np.int32]:
     """Make instances of fewer than `min_pixels` IGNORE: they are there, but too little to see."""
     if min_pixels < 2:
         return labels

@@ -82,6 +82,9 @@ def scaled(spec: ModelSpec, image: Picture, scale: float) -> ModelSpec:
     """Return `spec` with its working size times `scale`."""
     if scale == 1:
         return spec
+    if not isinstance(spec.working_size, int):
+        height, width = (max(1, round(side * scale)) for side in spec.working_size)
+        return replace(spec, working_size=(height, width))
     side = spec.working_size or max(image.shape[:2])
     return replace(spec, working_size=max(1, round(side * scale)))
 

@@ -119,8 +119,10 @@ def check_finite(outputs: Mapping[str, torch.Tensor], name: str) -> None:
             )
 
 
-def working_shape(shape: tuple[int, ...], working_size: int) -> tuple[int, int]:
-    """Return (h, w) with the longer side `working_size`; 0 keeps the shape."""
+def working_shape(shape: tuple[int, ...], working_size: int | tuple[int, int]) -> tuple[int, int]:
+    """Return (h, w) with the longer side `working_size`, or just this (h, w); 0 keeps the shape."""
+    if not isinstance(working_size, int):
+        return working_size
     height, width = shape[0], shape[1]
     if not working_size:
         return height, width

@@ -19,9 +19,15 @@ class ModelSpec:
     """Everything but the weights.
 
     `backbone` .. `seed_head` rebuild the network; `working_size` is the longer side, in pixels,
-    at which it sees a whole image (0: as it is), its contrast stretched if `stretch`; `mean`, `std`
-    normalise; `delta_v`, `delta_d` are the margins of its loss. The rest is how its output becomes
-    instances: probability threshold of the foreground; clusterer with its options;
+    at which it sees a whole image (0: as it is), or just (height, width), whatever the image's;
+    its contrast is stretched if `stretch`; `mean`, `std` normalise; `delta_v`, `delta_d` are the
+    margins of its loss. The rest is how its output becomes instances: probability threshold of the
+    foreground; clusterer with its options; `seed_threshold`, the closeness above which a pixel may
+    found a cluster where there is a seed head, else `core_step` (its embedding differs from its
+    neighbours' by less than this many delta_v; 0: all may); `merge` (clusters whose centres are
+    nearer than this become one; 0: none); `components`, what becomes of an instance in several
+    pieces ("all" are kept, "largest" only, or "split" into instances); the smallest instance in
+    pixels of the working size.
     `seed_threshold`, the closeness above which a pixel may found a cluster where there is a seed
     head, else `core_step` (its embedding differs from its neighbours' by less than this many
     delta_v; 0: all may); `merge` (clusters whose centres are nearer than this become one; 0: none);
@@ -40,7 +46,7 @@ class ModelSpec:
     decoder: str = "auto"
     output_stride: int = 1
     seed_head: bool = False
-    working_size: int = 0
+    working_size: int | tuple[int, int] = 0
     stretch: bool = False
     mean: tuple[float, ...] = MEAN
     std: tuple[float, ...] = STD
@@ -118,4 +124,6 @@ class ModelSpec:
                 raise unknown("entry of the model description", key, known)
         for key in {"waves", "mean", "std", "class_names", "tta_scales"} & values.keys():
             values[key] = tuple(values[key])
+        if isinstance(values.get("working_size"), list):
+            values["working_size"] = tuple(values["working_size"])
         return cls(**values)

@@ -32,6 +32,7 @@ from embedseg.models.fssnet import fssnet
 from embedseg.models.galdnet import galdnet
 from embedseg.models.highresnet import highresnet
 from embedseg.models.icnet import icnet
+from embedseg.models.lanenet import lanenet
 from embedseg.models.lednet import lednet
 from embedseg.models.linknet import linknet
 from embedseg.models.network import EmbeddingNet, build_network
@@ -75,6 +76,7 @@ MODELS: dict[str, Callable[..., Any]] = {
     "galdnet": galdnet,
     "highresnet": highresnet,
     "icnet": icnet,
+    "lanenet": lanenet,
     "lednet": lednet,
     "linknet": linknet,
     "portraitnet": portraitnet,

@@ -1,5 +1,7 @@
 """What every network of this folder offers to the heads that stand on it."""
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Literal
 
 from torch import Tensor, nn
@@ -21,6 +23,9 @@ class Backbone(nn.Module):
     `default_decoder` names the head that suits an embedding: "published" where the network
     restores full resolution by learned layers, "learned" where it would interpolate between
     embeddings (a 1x1 convolution at 1/8, enlarged) or decodes in class space.
+
+    A network that ends in several branches returns a tuple with one such tensor for each;
+    `head_branches` names the entry that a head of `EmbeddingNet` reads, the first one if absent.
     """
 
     in_channels: int
@@ -29,6 +34,7 @@ class Backbone(nn.Module):
     divisor: int
     ndim: int = 2
     default_decoder: Decoder = "published"
+    head_branches: Mapping[str, int] = MappingProxyType({})
 
     def forward(self, x: Tensor) -> Features:
         """Return the features of `x`."""

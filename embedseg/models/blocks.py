@@ -181,7 +181,10 @@ def unpool(x: Tensor, places: Tensor) -> Tensor:
     batch, channels, height, width = x.shape
     out = x.new_zeros(batch, channels, 4 * height * width)
     out = out.scatter(2, places.flatten(2), x.flatten(2))
-    return out.view(batch, channels, 2 * height, 2 * width)
+    out = out.view(batch, channels, 2 * height, 2 * width)
+    if x.is_contiguous(memory_format=torch.channels_last):  # mixed layouts are slow from here on
+        out = out.contiguous(memory_format=torch.channels_last)
+    return out
 
 
 def initialise(module: nn.Module, *, gain: float = math.sqrt(2)) -> None:

@@ -9,6 +9,7 @@ from torch.nn import functional
 from embedseg.models.backbone import Backbone
 from embedseg.models.blocks import Layers, initialise, unpool
 from embedseg.models.heads import published_up
+from embedseg.models.prelu import PReLU
 
 RATIO = 4  # a branch works with a quarter of the channels
 EARLY_DROPOUT, DROPOUT = 0.01, 0.1
@@ -39,7 +40,7 @@ class ENet(Backbone):
         start = FIRST_MAPS + in_channels
         self.out_channels = start
         self.first = layers.conv(in_channels, FIRST_MAPS, stride=2)
-        self.first_norm, self.first_act = layers.norm(start), nn.PReLU()
+        self.first_norm, self.first_act = layers.norm(start), PReLU()
         self.down1 = Down(start, 64, EARLY_DROPOUT, layers)
         self.stage1 = _stage(64, ("3",) * 4, EARLY_DROPOUT, layers)
         self.down2 = Down(64, 128, DROPOUT, layers)
@@ -119,7 +120,7 @@ class Down(nn.Module):
         super().__init__()
         inner = inputs // RATIO
         self.extra = outputs - inputs
-        self.act = nn.PReLU()
+        self.act = PReLU()
         project = layers.conv(inputs, inner, 2, stride=2, padding=0)
         middle = [layers.conv(inner, inner)]
         self.branch = Branch(project, middle, inner, outputs, dropout, self.act, layers)
@@ -152,7 +153,7 @@ def _stage(
     channels: int, kinds: tuple[str, ...], dropout: float, layers: Layers, *, decoder: bool = False
 ) -> nn.Sequential:
     blocks = (
-        Bottleneck(channels, kind, dropout, nn.ReLU() if decoder else nn.PReLU(), layers)
+        Bottleneck(channels, kind, dropout, nn.ReLU() if decoder else PReLU(), layers)
         for kind in kinds
     )
     return nn.Sequential(*blocks)

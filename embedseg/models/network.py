@@ -167,19 +167,28 @@ class EmbeddingNet(nn.Module):
         size = image.shape[2:]
         x = torch.cat([image, self._position(image)], 1) if self._positioned else image
         x = pad_to_multiple(x, self.backbone.divisor)
-        features = self.backbone(x)
-        if self.context is not None:
-            features = with_first(features, self.context(first(features)))
-        read = features if self._published else first(features)
-        if self.decoder is not None:
-            read = self.decoder(features, x)
+        found, places = self.backbone(x), self.backbone.head_branches
+        branches = [self._in_context(part) for part in (found if places else (found,))]
+        features, read = branches[0], [self._read(part, x) for part in branches]
         keep = [-(-s // self.output_stride) for s in size]
-        out = {name: crop(head(read), keep) for name, head in self.heads.items()}
+        out = {n: crop(head(read[places.get(n, 0)]), keep) for n, head in self.heads.items()}
         if self.training:
             out |= self._side_outputs(features, out, keep)
             extra = self.backbone.auxiliary(features)
             out |= {k: crop(v, size) if v.ndim > 3 else v for k, v in extra.items()}
         return out
+
+    def _in_context(self, features: Features) -> Features:
+        """Return the features of a branch with what they see of the whole picture."""
+        if self.context is None:
+            return features
+        return with_first(features, self.context(first(features)))
+
+    def _read(self, features: Features, x: Tensor) -> Features:
+        """Return what the heads of a branch read."""
+        if self.decoder is not None:
+            return self.decoder(features, x)
+        return features if self._published else first(features)
 
     def _side_outputs(
         self, features: Features, out: dict[str, Tensor], size: Sequence[int]

@@ -19,12 +19,15 @@ class DataConfig:
 
     Args:
         train: dataset of the training images, `kind:location`: `cvppp:DIR`, `folder:DIR` (images/
-            and labels/ paired by stem) or `leaves:N[,seed]` (generated plants).
+            and labels/ paired by stem), `leaves:N[,seed]` (generated plants); lanes: `roads:N`
+            (generated), `tusimple:DIR`, `culane:DIR`, `curvelanes:DIR`, `polylines:WHERE`,
+            `lanenet:DIR`. "A + 20*B" joins two, every image of B twenty times in an epoch.
         val: dataset of the validation images; empty: the same as `train`, split by the lists.
         train_list: text file with one image name a line; empty: every image that is not validated.
         val_list: text file with one image name a line.
         val_fraction: share of the images held out when neither `val` nor `val_list` is given.
-        working_size: longer side, in pixels, at which the network sees a whole image; 0: as it is.
+        working_size: longer side, in pixels, at which the network sees a whole image; 0: as it is;
+            [HEIGHT, WIDTH]: exactly this, whatever the image's shape.
         stretch: stretch the contrast of every image to its percentiles 1 and 99.8 (microscopy).
         cache: keep the resized training images in memory.
         workers: loader processes; 0 loads in the main process.
@@ -35,7 +38,7 @@ class DataConfig:
     train_list: str = ""
     val_list: str = ""
     val_fraction: float = 0.2
-    working_size: int = 256
+    working_size: int | tuple[int, int] = 256
     stretch: bool = False
     cache: bool = True
     workers: int = 0

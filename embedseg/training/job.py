@@ -11,6 +11,7 @@ from embedseg.data import Dataset
 from embedseg.device import channels_last
 from embedseg.inference.spec import ModelSpec
 from embedseg.io import InputError
+from embedseg.losses.discriminative_options import push_margin
 from embedseg.model import build_from_spec, find_weights, read_weights
 from embedseg.models import EmbeddingNet
 from embedseg.training.config import TrainConfig
@@ -104,7 +105,7 @@ def spec_of(config: TrainConfig) -> ModelSpec:
         working_size=config.data.working_size,
         stretch=config.data.stretch,
         delta_v=config.loss.delta_v,
-        delta_d=config.loss.delta_d,
+        delta_d=0.5 * _push_margin(config),
         foreground_threshold=config.foreground_threshold,
         clusterer_options={"bandwidth": config.bandwidth} if config.bandwidth else {},
         seed_head=network.seed_head,
@@ -113,6 +114,12 @@ def spec_of(config: TrainConfig) -> ModelSpec:
         components=config.components,
         min_size=config.min_size,
     )
+
+
+def _push_margin(config: TrainConfig) -> float:
+    """Return the distance to which the loss pushes means; twice the paper's delta_d."""
+    lanenet = config.loss.options.get("hinge") == "lanenet"
+    return push_margin(config.loss.delta_d, "lanenet" if lanenet else "paper")
 
 
 def initialise(network: torch.nn.Module, source: str) -> None:

@@ -14,7 +14,9 @@ from torch.utils.data import Dataset as TorchDataset
 
 from embedseg._cv2 import cv2
 from embedseg.data import AugmentConfig, Dataset, augment
-from embedseg.data.sample import SEMANTIC_IGNORE
+from embedseg.data.lane_augment import augment_lanes
+from embedseg.data.lane_sample import LaneSample
+from embedseg.data.sample import SEMANTIC_IGNORE, Sample
 from embedseg.labels import IGNORE
 
 Batch = Mapping[str, torch.Tensor]
@@ -31,12 +33,12 @@ class AugmentedStream(TorchDataset[dict[str, torch.Tensor]]):
 
     def __getitem__(self, position: int) -> dict[str, torch.Tensor]:
         rng = np.random.default_rng([self.seed, 1, position])
-        sample = augment(self.samples[self._index(position)], self.config, rng)
+        sample = _changed(self.samples[self._index(position)], self.config, rng)
         if rng.random() < self.copy_paste_share:
             from embedseg.data.copy_paste import copy_paste
 
             other = self.samples[int(rng.integers(len(self.samples)))]
-            sample = copy_paste(sample, augment(other, self.config, rng), rng)
+            sample = copy_paste(sample, _changed(other, self.config, rng), rng)
         semantic = sample.semantic
         if semantic is None:
             classes = np.where(sample.labels == IGNORE, IGNORE, sample.labels > 0)
@@ -53,6 +55,13 @@ class AugmentedStream(TorchDataset[dict[str, torch.Tensor]]):
         return int(
             np.random.default_rng([self.seed, 0, round_]).permutation(len(self.samples))[place]
         )
+
+
+def _changed(sample: Sample, config: AugmentConfig, rng: np.random.Generator) -> Sample:
+    """Return a random change of the sample; lanes are moved as polylines and drawn anew."""
+    if isinstance(sample, LaneSample):
+        return augment_lanes(sample, config, rng)
+    return augment(sample, config, rng)
 
 
 class _Positions(Sampler[int]):

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from embedseg.data import Dataset, open_dataset, resize
+from embedseg.data.lane_sample import LaneSample, lane_sample
 from embedseg.data.sample import Sample
 from embedseg.data.splits import read_names
 from embedseg.inference.normalise import stretch_contrast
@@ -86,12 +87,19 @@ def _held_out(everything: Dataset, share: float) -> list[str]:
     return held
 
 
-def _prepared(samples: Dataset, working_size: int, stretch: bool) -> Dataset:
+def _prepared(samples: Dataset, working_size: int | tuple[int, int], stretch: bool) -> Dataset:
     """Return the samples as inference prepares pictures: resized, contrast stretched."""
 
     def load(name: str) -> Sample:
         sample = samples.load(name)
-        sample = resize(sample, working_shape(sample.labels.shape, working_size))
+        sample = _resized(sample, working_shape(sample.labels.shape, working_size))
         return replace(sample, image=stretch_contrast(sample.image)) if stretch else sample
 
     return Dataset(samples.names, load, samples.splits, samples.groups)
+
+
+def _resized(sample: Sample, size: tuple[int, int]) -> Sample:
+    """Return the sample at `size` (h, w); lanes are drawn anew there."""
+    if not isinstance(sample, LaneSample):
+        return resize(sample, size)
+    return lane_sample(sample.image, sample.lanes, size=size, width=sample.width, name=sample.name)

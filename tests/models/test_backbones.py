@@ -47,6 +47,7 @@ ROWS = [
     Row("espnet", {"q": 8, "light": False}, 349_449, None, classes=20),
     Row("fast-scnn", {}, 1_138_051, 0.42),
     Row("fpenet", {}, 115_125, 0.36),
+    Row("lanenet", {}, 540_590, None, "enet with stages 3 to 5 twice"),
     Row("lednet", {}, 922_821, 2.80),
     Row("basenet", {}, 1_598_079, 5.86),
     Row("bisenet", {}, 13_042_643, 10.22),
