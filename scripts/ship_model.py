@@ -110,9 +110,7 @@ def fill_card(
         options=json.dumps(dict(spec.options)),
         parameters=sum(p.numel() for p in model.network.parameters()),
         size=size / 1e6,
-        working_size=f"{spec.working_size} px, longer side"
-        if spec.working_size
-        else "its own size",
+        working_size=working_size(spec.working_size),
         training=training_facts(run),
         today=date.today().isoformat(),
         run=run.name,
@@ -122,6 +120,13 @@ def fill_card(
         rules="---|" * len(heads),
         values=" | ".join(f"{scores.summary[key]:.3f}" for key in heads),
     )
+
+
+def working_size(size: int | tuple[int, int]) -> str:
+    """Return the working size in words."""
+    if not isinstance(size, int):
+        return f"{size[1]} x {size[0]} px"
+    return f"{size} px, longer side" if size else "its own size"
 
 
 def training_facts(run: Path) -> str:
