@@ -7,7 +7,6 @@ from numpy.typing import NDArray
 
 from embedseg._cv2 import cv2
 from embedseg.data.sample import Sample
-from embedseg.lanes.masks import draw_lanes
 from embedseg.lanes.polylines import Lanes, Size, resized
 
 
@@ -44,4 +43,6 @@ def lane_sample(
         how = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
         image = np.asarray(cv2.resize(image, size[::-1], interpolation=how), np.uint8)
     placed = resized(lanes, size)
+    from embedseg.lanes.masks import draw_lanes  # numba: not at import
+
     return LaneSample(image, draw_lanes(placed, width=width), None, name, placed, width)

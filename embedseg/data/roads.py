@@ -16,7 +16,6 @@ from embedseg._cv2 import cv2
 from embedseg.data.lane_sample import LaneSample, lane_sample
 from embedseg.data.road_cars import draw_cars
 from embedseg.data.road_geometry import Road, generated_road, labelled_road
-from embedseg.data.road_ground import cast_shadows, draw_ground, paint_lines
 from embedseg.data.road_scenery import draw_barriers, draw_horizon, draw_poles, draw_sky
 from embedseg.data.sample import Dataset
 from embedseg.lanes.polylines import Lanes, Size
@@ -76,6 +75,8 @@ def draw_road(road: Road, rng: np.random.Generator) -> NDArray[np.uint8]:
     scene = draw_sky(size, rng)
     picture = np.asarray(np.rint(255 * scene), np.uint8)
     draw_horizon(picture, road, rng)
+    from embedseg.data.road_ground import cast_shadows, draw_ground, paint_lines  # numba: late
+
     ground = draw_ground(road, rng)
     paint_lines(ground, road, rng)
     cast_shadows(ground, road, rng)
