@@ -137,6 +137,7 @@ def build_from_spec(spec: ModelSpec, *, pretrained: bool = False) -> EmbeddingNe
         decoder=spec.decoder,  # type: ignore[arg-type]  # checked by build_network
         output_stride=spec.output_stride,
         seed_head=spec.seed_head,
+        training_heads=spec.training_heads,
         options=options,
     )
 

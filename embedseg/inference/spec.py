@@ -18,22 +18,17 @@ FORMAT = 1  # of the checkpoint; raised when an older reader could not understan
 class ModelSpec:
     """Everything but the weights.
 
-    `backbone` .. `seed_head` rebuild the network; `working_size` is the longer side, in pixels,
-    at which it sees a whole image (0: as it is), or just (height, width), whatever the image's;
-    its contrast is stretched if `stretch`; `mean`, `std` normalise; `delta_v`, `delta_d` are the
-    margins of its loss. The rest is how its output becomes instances: probability threshold of the
-    foreground; clusterer with its options; `seed_threshold`, the closeness above which a pixel may
-    found a cluster where there is a seed head, else `core_step` (its embedding differs from its
-    neighbours' by less than this many delta_v; 0: all may); `merge` (clusters whose centres are
-    nearer than this become one; 0: none); `components`, what becomes of an instance in several
-    pieces ("all" are kept, "largest" only, or "split" into instances); the smallest instance in
-    pixels of the working size.
-    `seed_threshold`, the closeness above which a pixel may found a cluster where there is a seed
-    head, else `core_step` (its embedding differs from its neighbours' by less than this many
-    delta_v; 0: all may); `merge` (clusters whose centres are nearer than this become one; 0: none);
-    `components`, what becomes of an instance in several pieces ("all" are kept, "largest" only, or
-    "split" into instances); the smallest instance in pixels of the working size; and the views and
-    scales of test-time augmentation (`embedseg.inference.views`; "none" and 1 by default).
+    `backbone` .. `training_heads` rebuild the network; `working_size` is the longer side, in
+    pixels, at which it sees a whole image (0: as it is), or just (height, width), whatever the
+    image's; its contrast is stretched if `stretch`; `mean`, `std` normalise; `delta_v`, `delta_d`
+    are the margins of its loss. The rest is how its output becomes instances: probability threshold
+    of the foreground; clusterer with its options; `seed_threshold`, the closeness above which a
+    pixel may found a cluster where there is a seed head, else `core_step` (its embedding differs
+    from its neighbours' by less than this many delta_v; 0: all may); `merge` (clusters whose
+    centres are nearer than this become one; 0: none); `components`, what becomes of an instance in
+    several pieces ("all" are kept, "largest" only, or "split" into instances); the smallest
+    instance in pixels of the working size; and the views and scales of test-time augmentation
+    (`embedseg.inference.views`; "none" and 1 by default).
     """
 
     backbone: str
@@ -46,6 +41,7 @@ class ModelSpec:
     decoder: str = "auto"
     output_stride: int = 1
     seed_head: bool = False
+    training_heads: tuple[str, ...] = ()
     working_size: int | tuple[int, int] = 0
     stretch: bool = False
     mean: tuple[float, ...] = MEAN
@@ -122,7 +118,9 @@ class ModelSpec:
         for key in values:
             if key not in known:
                 raise unknown("entry of the model description", key, known)
-        for key in {"waves", "mean", "std", "class_names", "tta_scales"} & values.keys():
+        for key in {
+            "waves", "mean", "std", "class_names", "tta_scales", "training_heads",
+        } & values.keys():  # fmt: skip
             values[key] = tuple(values[key])
         if isinstance(values.get("working_size"), list):
             values["working_size"] = tuple(values["working_size"])

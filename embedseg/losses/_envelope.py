@@ -18,31 +18,35 @@ Labels = NDArray[np.int32]
 def _sites(
     cost: NDArray[np.float64],
     bounds: tuple[int, int],
+    seen: tuple[int, int],
     sx: float,
     site: NDArray[np.int64],
     start: NDArray[np.float64],
 ) -> int:
     """Build the lower envelope of the finite `cost[first..last]`; return its number of parabolas.
 
-    Parabola i stands at `site[i]` and is the lowest from `start[i]` on.
+    Parabola i stands at `site[i]` and is the lowest from `start[i]` on. Those that are lowest
+    outside the pixels `seen` alone, first and last, are left out early.
     """
     top = -1
     half = 0.5 / (sx * sx)
+    left, right = seen[0] - 0.5, seen[1]
     for x in range(bounds[0], bounds[1] + 1):
         here = cost[x]
         if here == np.inf:
             continue
-        cross = -np.inf
+        cross = left
         while top >= 0:
             v = site[top]
             cross = half * (here - cost[v]) / (x - v) + 0.5 * (x + v)
             if cross > start[top]:
                 break
             top -= 1
-            cross = -np.inf
-        top += 1
-        site[top] = x
-        start[top] = cross
+            cross = left
+        if cross < right or top < 0:
+            top += 1
+            site[top] = x
+            start[top] = cross
     return top + 1
 
 
@@ -121,7 +125,7 @@ def outside_distances(
         for j in range(run.size):
             run[j] = min(above[j], run[j] + 1)
             heights[j] = (sy * run[j]) * (sy * run[j]) if run[j] < far else np.inf
-        count = _sites(cost, bounds, sx, site, start)
+        count = _sites(cost, bounds, (0, width - 1), sx, site, start)
         _read(cost, where, site, start, count, 0, out[y])
 
 
@@ -176,7 +180,7 @@ def inside_distances(
                 left, right = cost[low], cost[high]
                 cost[low] = 0.0 if low < first else left
                 cost[high] = 0.0 if high > last else right
-                count = _sites(cost, (low, high), sx, site, start)
+                count = _sites(cost, (low, high), (first, last), sx, site, start)
                 out = maps[rows[label], y, first : last + 1]
                 _read(cost, where, site, start, count, first, out)
                 cost[low], cost[high] = left, right

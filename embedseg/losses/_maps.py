@@ -24,11 +24,16 @@ def given_or_computed(
     *,
     signed: bool,
 ) -> Tensor:
-    """Return (B, C, N) maps of the dtype of `like` (B, C, N): those given, or those of `labels`."""
+    """Return (B, C, N) maps of the dtype of `like` (B, C, N): those given, or those of `labels`.
+
+    Of two given maps the foreground's is taken where `like` has one class.
+    """
     if maps is None:
         maps = batch_maps(labels, like.shape[1], spacing=spacing, signed=signed)
     elif spacing is not None:
         raise ValueError(f"spacing has no use when {name} is given; leave one of them out")
+    if like.shape[1] == 1 and maps.shape[1] == 2:
+        maps = maps[:, 1:]
     if maps.shape[:2] != like.shape[:2] or maps.shape[2:].numel() != like.shape[2]:
         raise ValueError(
             f"{name} has shape {tuple(maps.shape)}; give ({like.shape[0]}, {like.shape[1]}, *S)"
@@ -55,12 +60,14 @@ def reduce_maps(
     """
     check_reduction(reduction)
     weights = class_weights(weight, values.shape[1], values)
-    weighted = values * weights[:, None] * pixels.valid[:, None]
+    weighted = values if weight is None else values * weights[:, None]
+    if not pixels.whole:
+        weighted = weighted * pixels.valid[:, None].to(values.dtype)
     if reduction == "none":
         return weighted.reshape(*values.shape[:2], *shape[1:])
     if reduction == "sum":
         return weighted.sum()
-    counts = pixels.valid.sum(-1)
+    counts = pixels.counts()
     totals = weighted.sum((1, 2)) / safe(weights.sum())
     if not per_image:
         return totals.sum() / safe(counts.sum())

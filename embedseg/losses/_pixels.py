@@ -19,6 +19,13 @@ class Pixels(NamedTuple):
     """(B, N), int64; 0 where the pixel is ignored."""
     valid: Tensor
     """(B, N), bool; False where the pixel is ignored."""
+    whole: bool = False
+    """No pixel is ignored, which spares work; False where that is not known."""
+
+    def counts(self) -> Tensor:
+        """Return the (B,) numbers of valid pixels."""
+        images, size = self.valid.shape
+        return self.target.new_full((images,), size) if self.whole else self.valid.sum(-1)
 
 
 def flatten(logits: Tensor, target: Tensor, ignore_index: int, *, two: bool = False) -> Pixels:
@@ -38,12 +45,16 @@ def flatten(logits: Tensor, target: Tensor, ignore_index: int, *, two: bool = Fa
     if target.is_floating_point() or target.is_complex():
         raise ValueError(f"target is {target.dtype}; give integer classes, e.g. target.long()")
     flat = target.reshape(len(target), -1).long()
-    valid = flat != ignore_index
-    flat = torch.where(valid, flat, 0)
-    check_range(flat, max(logits.shape[1], 2))
     scores = promote(logits).flatten(2)
     if two and scores.shape[1] == 1:
         scores = torch.cat([torch.zeros_like(scores), scores], 1)
+    low, high = extent(flat)
+    if low <= high and not low <= ignore_index <= high:
+        check_range(low, high, max(logits.shape[1], 2))
+        return Pixels(scores, flat, torch.ones_like(flat, dtype=torch.bool), True)
+    valid = flat != ignore_index
+    flat = torch.where(valid, flat, 0)
+    check_range(*extent(flat), max(logits.shape[1], 2))
     return Pixels(scores, flat, valid)
 
 
@@ -52,11 +63,16 @@ def promote(values: Tensor) -> Tensor:
     return values if values.dtype == torch.float64 else values.float()
 
 
-def check_range(target: Tensor, classes: int) -> None:
-    """Raise ValueError if a class of `target` lies outside 0..classes-1."""
+def extent(target: Tensor) -> tuple[int, int]:
+    """Return the least and largest class; (0, -1) where there is none or it is not known."""
     if target.numel() == 0 or torch.compiler.is_compiling():
-        return
-    low, high = (int(value) for value in torch.stack(target.aminmax()))
+        return 0, -1
+    low, high = torch.stack(target.aminmax()).tolist()
+    return int(low), int(high)
+
+
+def check_range(low: int, high: int, classes: int) -> None:
+    """Raise ValueError if a class of `low`..`high` lies outside 0..classes-1."""
     if low < 0 or high >= classes:
         raise ValueError(
             f"target has classes {low}..{high}, but the logits allow 0..{classes - 1}; "

@@ -39,7 +39,8 @@ def one_hot(pixels: Pixels) -> Tensor:
     classes = pixels.logits.shape[1]
     first = 1 if classes == 1 else 0
     index = torch.arange(first, first + classes, device=pixels.target.device)
-    return (pixels.target[:, None] == index[:, None]) & pixels.valid[:, None]
+    hot = pixels.target[:, None] == index[:, None]
+    return hot if pixels.whole else hot & pixels.valid[:, None]
 
 
 def region_pixels(logits: Tensor, target: Tensor, ignore_index: int, weight: ClassWeight) -> Pixels:
@@ -53,12 +54,12 @@ def region_pixels(logits: Tensor, target: Tensor, ignore_index: int, weight: Cla
 def region_sums(pixels: Pixels, per_image: bool, *, squared: bool = False) -> Regions:
     """Sum overlap, prediction and truth of each class over valid pixels."""
     prob = probabilities(pixels)
-    truth = one_hot(pixels)
-    seen = prob * pixels.valid[:, None]
+    truth = one_hot(pixels).to(prob.dtype)  # a product with bool is slower than this
+    seen = prob if pixels.whole else prob * pixels.valid[:, None].to(prob.dtype)
     sums = Regions(
         (prob * truth).sum(-1),
         (seen * prob if squared else seen).sum(-1),
-        truth.sum(-1).to(prob.dtype),
+        truth.sum(-1),
     )
     return sums if per_image else Regions(*(part.sum(0) for part in sums))
 

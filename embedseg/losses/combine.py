@@ -1,6 +1,6 @@
 """A weighted sum of losses named in a mapping, each term reported by itself."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from torch import Tensor, nn
@@ -10,7 +10,8 @@ from embedseg.losses._pixels import ClassWeight
 from embedseg.names import unknown
 
 Options = Mapping[str, Mapping[str, Any]]
-COMMON = ("ignore_index", "weight", "per_image")
+INPUTS = ("distance", "border_distance", "predicted_distance", "instances", "image")
+COMPUTED = (*INPUTS, "ignore_index", "reduction", "teacher", "valid")  # never options
 
 
 def combined_loss(
@@ -29,8 +30,8 @@ def combined_loss(
     `spec` maps names of `embedseg.losses.LOSSES` to factors: `{"bce": 1, "dice": 1}`.
     `options` gives a loss keywords of its own: `{"tversky": {"alpha": 0.3, "beta": 0.7}}`; they
     come before `ignore_index`, `weight` and `per_image`, which all losses share.
-    `inputs` are tensors that some losses read beside the target (`distance`, `instances`,
-    `image`); each goes to the losses that have a keyword of that name.
+    `inputs` are tensors that some losses read beside the target (`INPUTS`); each goes to the
+    losses that have a keyword of that name.
 
     Raises ValueError on an empty `spec`, an unknown loss or option (with a suggestion), options
     of a loss that is not in `spec`, or a value that is not a number.
@@ -56,14 +57,28 @@ def check_spec(spec: Mapping[str, float], options: Options) -> None:
     for name, factor in spec.items():
         if name not in _losses():
             raise unknown("loss", name, _losses())
-        if isinstance(factor, bool) or not isinstance(factor, int | float) or factor != factor:
-            raise ValueError(f"the factor of loss {name!r} must be a number, got {factor!r}")
+        check_factor(name, factor)
     for name, own in options.items():
         if name not in spec:
             raise unknown("loss with options", name, spec)
-        check_keywords(f"loss {name!r}", _losses()[name], own)
-        if "reduction" in own:
-            raise ValueError(f"leave out 'reduction' of loss {name!r}: a sum is made of means")
+        check_options(name, _losses()[name], own)
+
+
+def check_factor(name: str, factor: object) -> None:
+    """Raise ValueError unless the factor of a loss is a number."""
+    if isinstance(factor, bool) or not isinstance(factor, int | float) or factor != factor:
+        raise ValueError(f"the factor of loss {name!r} must be a number, got {factor!r}")
+
+
+def check_options(name: str, function: Callable[..., Any], own: Mapping[str, Any]) -> None:
+    """Raise ValueError if `own` holds no option of a loss, or one that its caller gives."""
+    check_keywords(f"loss {name!r}", function, own)
+    for key in own:
+        if key in COMPUTED:
+            raise ValueError(
+                f"leave out {key!r} of loss {name!r}: "
+                + ("a sum is made of means" if key == "reduction" else "it follows from the data")
+            )
 
 
 def _losses() -> Mapping[str, Any]:

@@ -64,7 +64,7 @@ def pixel_mass(pixels: Pixels, weight: ClassWeight) -> Tensor:
     if weight is None:
         return valid
     values = class_weights(weight, max(pixels.logits.shape[1], 2), pixels.logits)
-    return values[pixels.target] * valid
+    return values[pixels.target] if pixels.whole else values[pixels.target] * valid
 
 
 def binary_cross_entropy_loss(

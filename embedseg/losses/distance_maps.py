@@ -118,29 +118,40 @@ class _Key(NamedTuple):
 
 
 class DistanceCache:
-    """`signed_distance_maps` that remembers the last `size` label images, for use in a worker.
+    """Maps of label images, `signed` or of the border, that remembers the last ones, for a worker.
 
-    It helps where the same labels come back (no random geometry); each entry costs
-    4 * classes bytes per pixel.
+    It helps where the same labels come back (no random geometry). What was used last is kept, up
+    to `megabytes` (0: nothing); a map costs 4 * classes bytes per pixel.
     """
 
     def __init__(
-        self, classes: int, *, spacing: Sequence[float] | None = None, size: int = 32
+        self,
+        classes: int,
+        *,
+        spacing: Sequence[float] | None = None,
+        signed: bool = True,
+        megabytes: float = 256,
     ) -> None:
-        if size < 1:
-            raise ValueError(f"size must be >= 1, got {size}; it counts label images")
-        self.classes, self.spacing, self.size = classes, spacing, size
+        if megabytes < 0:
+            raise ValueError(f"megabytes must be >= 0, got {megabytes}")
+        self.classes, self.spacing, self.signed = classes, spacing, signed
+        self.room = int(megabytes * 2**20)
         self._maps: OrderedDict[_Key, Map] = OrderedDict()
 
     def __call__(self, labels: NDArray[np.integer]) -> Map:
         """Return the maps of `labels`, read-only."""
         content = np.ascontiguousarray(labels, np.int32)
+        if 4 * self.classes * content.size > self.room:
+            return self._compute(content)
         key = _Key(content.shape, blake2b(content.data, digest_size=16).digest())
         if key not in self._maps:
-            maps = signed_distance_maps(content, self.classes, spacing=self.spacing)
-            maps.flags.writeable = False
-            self._maps[key] = maps
-            if len(self._maps) > self.size:
+            self._maps[key] = self._compute(content)
+            while sum(maps.nbytes for maps in self._maps.values()) > self.room:
                 self._maps.popitem(last=False)
         self._maps.move_to_end(key)
         return self._maps[key]
+
+    def _compute(self, labels: NDArray[np.int32]) -> Map:
+        maps = _maps(labels, self.classes, self.spacing, signed=self.signed)
+        maps.flags.writeable = False
+        return maps

@@ -24,7 +24,7 @@ def hausdorff_loss(  # noqa: PLR0913 (one signature for all losses)
     per_image: bool = False,
     form: Form = "both",
     power: float = 2.0,
-    distance: Tensor | None = None,
+    border_distance: Tensor | None = None,
     predicted_distance: Tensor | None = None,
     spacing: Sequence[float] | None = None,
 ) -> Tensor:
@@ -37,13 +37,14 @@ def hausdorff_loss(  # noqa: PLR0913 (one signature for all losses)
     `form="both"`: d is measured on both sides of the border, and the prediction is p > 1/2 (MONAI,
     SegWithDistMap). `form="inside"`: d is 0 outside the class, and the prediction is the most
     likely class (the boundary loss's code; there the predicted map is also cut to integers).
-    `power` is a. A class without a pixel, or with all, has the map 0. `distance` and
-    `predicted_distance` (B, C, *S) replace the maps, which are computed on the CPU with `spacing`;
-    no gradient flows through them. Classes and "none" as in `boundary_loss`.
+    `power` is a. A class without a pixel, or with all, has the map 0. `border_distance` (maps of
+    `border_distance_maps`) and `predicted_distance` (B, C, *S) replace those of the target and of
+    the prediction, which are computed on the CPU with `spacing`; no gradient flows through them.
+    Classes and "none" as in `boundary_loss`.
     """
     if form not in ("both", "inside"):
         raise ValueError(f"form is {form!r}; choose from: both, inside")
-    if distance is not None and predicted_distance is not None and spacing is not None:
+    if border_distance is not None and predicted_distance is not None and spacing is not None:
         raise ValueError("spacing has no use when both distances are given; leave it out")
     pixels = region_pixels(logits, target, ignore_index, weight)
     prob = probabilities(pixels)
@@ -52,12 +53,12 @@ def hausdorff_loss(  # noqa: PLR0913 (one signature for all losses)
     guess = torch.where(pixels.valid, guess, -1).reshape(target.shape)
     field = torch.zeros_like(prob)
     for name, maps, image in (
-        ("distance", distance, labels),
+        ("border_distance", border_distance, labels),
         ("predicted_distance", predicted_distance, guess),
     ):
         steps = spacing if maps is None else None
         part = given_or_computed(name, maps, image, prob, steps, signed=False)
-        field = field + _one_side(part, image, maps is None and form == "inside") ** power
+        field = field + _one_side(part, image, form == "inside") ** power
     error = (one_hot(pixels).to(prob.dtype) - prob) ** 2
     return reduce_maps(error * field, pixels, weight, reduction, per_image, target.shape)
 

@@ -21,14 +21,23 @@ def instance_size_weights(
         raise ValueError(f"limit must be >= 1, got {limit}; 1 is the mean weight")
     flat = instances.reshape(len(instances), -1).long()
     foreground = flat > 0
-    image = torch.arange(len(flat), device=flat.device)[:, None].expand_as(flat)
-    keys = torch.stack([image[foreground], flat[foreground]])
-    _, index, sizes = torch.unique(keys, dim=1, return_inverse=True, return_counts=True)
-    weights = torch.ones(flat.shape, dtype=dtype, device=flat.device)
-    if len(sizes):
-        share = sizes.to(dtype).mean() / sizes
-        weights[foreground] = share[index].clamp(max=limit or torch.inf)
+    ids = torch.where(foreground, flat, 0)
+    if ids.numel() and int(ids.max()) > ids.numel():  # counting needs small numbers
+        ids = torch.where(foreground, torch.unique(ids, return_inverse=True)[1] + 1, 0)
+    counts = _sizes(ids)
+    sizes = counts.gather(1, ids).to(dtype)
+    mean = foreground.sum().to(dtype) / (counts[:, 1:] > 0).sum().clamp(min=1)
+    weights = torch.where(foreground, mean / sizes, 1)
+    if limit is not None:
+        weights = torch.where(foreground, weights.clamp(max=limit), 1)
     return weights.reshape(instances.shape)
+
+
+def _sizes(ids: Tensor) -> Tensor:
+    """Return the (B, M) pixels of each id 0..M-1 in each image of (B, N)."""
+    width = int(ids.max()) + 1 if ids.numel() else 1
+    first = width * torch.arange(len(ids), device=ids.device)[:, None]
+    return torch.bincount((ids + first).flatten(), minlength=len(ids) * width).reshape(-1, width)
 
 
 def instance_cross_entropy_loss(

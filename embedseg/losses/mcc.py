@@ -31,7 +31,7 @@ def mcc_loss(
     """
     pixels = region_pixels(logits, target, ignore_index, weight)
     overlap, predicted, truth = region_sums(pixels, per_image)
-    count = pixels.valid.sum(-1)[:, None] if per_image else pixels.valid.sum()
+    count = pixels.counts()[:, None] if per_image else pixels.counts().sum()
     count = safe(count.to(overlap.dtype))
     hit, said, true = overlap / count, predicted / count, truth / count
     spread = said * (1 - said) * true * (1 - true)

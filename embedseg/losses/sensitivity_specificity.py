@@ -39,13 +39,13 @@ def sensitivity_specificity_loss(  # noqa: PLR0913 (one signature for all losses
     if not 0 <= ratio <= 1:
         raise ValueError(f"ratio must lie in [0, 1], got {ratio}; the published value is 0.05")
     pixels = region_pixels(logits, target, ignore_index, weight)
-    truth = one_hot(pixels)
     prob = probabilities(pixels)
-    others = ~truth & pixels.valid[:, None]
+    truth = one_hot(pixels).to(prob.dtype)
+    others = pixels.valid[:, None].to(prob.dtype) - truth
     axes = (2,) if per_image else (0, 2)
-    missed = ((1 - prob) ** 2 * truth).sum(axes)
-    false = (prob**2 * others).sum(axes)
-    size, rest = (part.sum(axes).to(prob.dtype) for part in (truth, others))
+    wrong = (prob - truth) ** 2
+    missed, false = (wrong * truth).sum(axes), (wrong * others).sum(axes)
+    size, rest = truth.sum(axes), others.sum(axes)
     terms = ratio * missed / (size + smooth) + (1 - ratio) * false / (rest + smooth)
     return reduce_classes(terms, size, weight, reduction, absent)
 

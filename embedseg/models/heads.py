@@ -101,6 +101,18 @@ def side_heads(head: nn.Module) -> SideHeads:
     return SideHeads(list(head.heads)[1:], average=False)
 
 
+class PresenceHead(nn.Module):
+    """A linear layer on the means of the features: which classes the image shows."""
+
+    def __init__(self, inputs: int, channels: int) -> None:
+        super().__init__()
+        self.last = nn.Linear(inputs, channels)
+
+    def forward(self, features: Features) -> Tensor:
+        """Return (B, channels)."""
+        return self.last(first(features).flatten(2).mean(2))
+
+
 class LearnedDecoder(nn.Module):
     """Restores resolution by learned layers; shared by the heads that follow.
 

@@ -15,6 +15,7 @@ from embedseg.models.context import build_context
 from embedseg.models.heads import (
     FINEST_STRIDE,
     LearnedDecoder,
+    PresenceHead,
     SideHeads,
     enlarged_head,
     first,
@@ -27,6 +28,8 @@ from embedseg.models.position import position_channels, position_maps
 from embedseg.names import unknown
 
 DECODERS = ("auto", "published", "learned", "bilinear")
+TRAINING_HEADS = ("border", "category", "presence")
+CATEGORY_CHANNELS = 16  # of the published category consistent loss
 CACHED_SIZES = 8  # coordinate maps kept; an epoch of random crops has one size
 
 
@@ -41,6 +44,7 @@ def build_network(  # noqa: PLR0913  (what a checkpoint stores of its network, f
     decoder: Literal["auto", "published", "learned", "bilinear"] = "auto",
     output_stride: int = 1,
     seed_head: bool = False,
+    training_heads: Sequence[str] = (),
     options: Mapping[str, Any] | None = None,
 ) -> "EmbeddingNet":
     """Return the network of that `name` in `MODELS`, its builder called with `options`.
@@ -74,6 +78,7 @@ def build_network(  # noqa: PLR0913  (what a checkpoint stores of its network, f
         output_stride=output_stride,
         seed_head=seed_head,
         context=context,
+        training_heads=training_heads,
     )
 
 
@@ -93,6 +98,9 @@ class EmbeddingNet(nn.Module):
     the logit of how close a pixel's embedding is to its instance's mean (`losses/seed.py`).
     `context` names a block of `CONTEXTS` that the features pass before the heads.
 
+    `training_heads` add outputs that serve the training and exist in training alone: "border"
+    (B, 1, *T), logits of borders between instances; "category" (B, 16, *T), features that a class
+    should share; "presence" (B, K), logits of the classes that the image shows.
     In training a backbone with deep supervision adds "embedding_sides" and "semantic_sides",
     (D, B, channels, *S): the outputs of its D heads, each of which deserves the loss; and what
     else its `auxiliary` returns.
@@ -110,6 +118,7 @@ class EmbeddingNet(nn.Module):
         output_stride: int = 1,
         seed_head: bool = False,
         context: str | None = None,
+        training_heads: Sequence[str] = (),
     ) -> None:
         super().__init__()
         check_values(embedding_dim, classes, waves)
@@ -143,6 +152,9 @@ class EmbeddingNet(nn.Module):
             for name, count in channels.items():
                 self.sides[name] = side_heads(backbone.make_head(count))
         self._positioned = extra > 0
+        self.training_heads = nn.ModuleDict(
+            {name: self._make_training_head(name, layers) for name in training_heads}
+        )
         self._maps: dict[tuple[Any, ...], Tensor] = {}
 
     @property
@@ -161,6 +173,14 @@ class EmbeddingNet(nn.Module):
             return self.backbone.make_head(channels)
         return pointwise_head(self.backbone.out_channels, channels, layers)
 
+    def _make_training_head(self, name: str, layers: Layers) -> nn.Module:
+        if name not in TRAINING_HEADS:
+            raise unknown("training head", name, TRAINING_HEADS)
+        if name == "presence":
+            source = self.decoder or self.backbone
+            return PresenceHead(int(source.out_channels), self.classes)
+        return self._make_head(CATEGORY_CHANNELS if name == "category" else 1, layers)
+
     def forward(self, image: Tensor) -> dict[str, Tensor]:
         """Return the outputs for an image batch of any size."""
         self._check(image)
@@ -175,7 +195,11 @@ class EmbeddingNet(nn.Module):
         if self.training:
             out |= self._side_outputs(features, out, keep)
             extra = self.backbone.auxiliary(features)
-            out |= {k: crop(v, size) if v.ndim > 3 else v for k, v in extra.items()}
+            extra |= {name: head(read) for name, head in self.training_heads.items()}
+            out |= {
+                k: crop(v, keep if k in self.training_heads else size) if v.ndim > 3 else v
+                for k, v in extra.items()
+            }
         return out
 
     def _in_context(self, features: Features) -> Features:

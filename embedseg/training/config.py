@@ -6,7 +6,7 @@ Importing this file costs nothing (no torch), so that `embedseg train --help` is
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from embedseg.data.transforms import AugmentConfig
 
@@ -87,7 +87,14 @@ class LossConfig:
         gamma: weight of the regularisation term.
         embedding: weight of the whole discriminative loss.
         seed: weight of the seed head's loss.
-        foreground: weighted sum for the semantic head, by names of `embedseg losses`.
+        foreground: weighted sum by names of `embedseg losses`, for the semantic head and for heads
+            that serve the training; "discriminative" multiplies `embedding`. The names may stand
+            directly under `loss` too: `loss: {dice: 1, boundary: 0.01}`.
+        keywords: keyword arguments of those losses: `{tversky: {alpha: 0.3, beta: 0.7}}`.
+        schedule: of "boundary" in `foreground`: "constant"; "add": grows by `schedule_step` an
+            epoch; "rebalance": grows, while the other losses of the semantic head fade.
+        schedule_step: step of the schedule; the paper's is 0.01.
+        spacing: size of a pixel along each axis, for distance maps; empty: 1.
         options: named deviations from the paper, as keyword arguments of `discriminative_loss`.
     """
 
@@ -101,6 +108,10 @@ class LossConfig:
     foreground: Mapping[str, float] = field(
         default_factory=lambda: {"cross_entropy": 1.0, "dice": 1.0}
     )
+    keywords: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    schedule: Literal["constant", "add", "rebalance"] = "constant"
+    schedule_step: float = 0.01
+    spacing: tuple[float, ...] = ()
     options: Mapping[str, bool | float | str] = field(default_factory=dict)
 
 

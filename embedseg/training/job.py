@@ -19,7 +19,9 @@ from embedseg.training.distributed import World
 from embedseg.training.objective import Objective
 from embedseg.training.optim import AveragedWeights, build_optimizer
 from embedseg.training.sampling import AugmentedStream
+from embedseg.training.side_terms import training_heads
 from embedseg.training.sources import open_sources
+from embedseg.training.targets import targets_of
 from embedseg.training.tensorboard import require_tensorboard
 
 logger = logging.getLogger(__name__)
@@ -67,17 +69,23 @@ def prepare(config: TrainConfig, where: World, device: torch.device) -> Job:
     if config.network.init:
         initialise(network, config.network.init)
     channels_last(network.to(device)).train()
+    objective = Objective(**asdict(config.loss))
+    objective.check(network)
     return Job(
         config=config,
         where=where,
         device=device,
         spec=spec,
         stream=AugmentedStream(
-            training, config.augment, copy_paste_share=config.copy_paste, seed=config.seed
+            training,
+            config.augment,
+            copy_paste_share=config.copy_paste,
+            seed=config.seed,
+            targets=targets_of(config),
         ),
         validation=validation,
         network=network,
-        objective=Objective(**asdict(config.loss)),
+        objective=objective,
         optimizer=build_optimizer(
             network,
             name=config.optimizer.name,
@@ -109,6 +117,7 @@ def spec_of(config: TrainConfig) -> ModelSpec:
         foreground_threshold=config.foreground_threshold,
         clusterer_options={"bandwidth": config.bandwidth} if config.bandwidth else {},
         seed_head=network.seed_head,
+        training_heads=training_heads(config.loss.foreground, network.options),
         seed_threshold=config.seed_threshold,
         core_step=config.core_step,
         components=config.components,

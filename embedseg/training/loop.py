@@ -91,6 +91,7 @@ def run_epoch(
 ) -> dict[str, float]:
     """Take the steps of one epoch; return the mean of each term of the loss, and the rate."""
     config, where = job.config, job.where
+    job.objective.set_epoch(at.epoch)
     batches = loader(
         job.stream,
         first=at.step,
@@ -122,16 +123,18 @@ def run_epoch(
             f"{config.run}: the loss became {row['loss']} in epoch {at.epoch + 1}; lower "
             "--optimizer.learning_rate or set --amp off"
         )
+    row |= job.objective.scheduled_factors()
     return row | {"lr": config.optimizer.learning_rate * rate}
 
 
 def step(job: Job, parallel: torch.nn.Module, batch: Batch) -> dict[str, Tensor]:
     """Move the weights once; return the terms of the loss and the gradient's norm."""
     data = {name: value.to(job.device, non_blocking=True) for name, value in batch.items()}
-    image = normalise(data["image"], job.spec.mean, job.spec.std)
-    with autocast(job.device, job.config.amp):
-        outputs = parallel(image.contiguous(memory_format=torch.channels_last))
-    loss, terms = job.objective(outputs, data["labels"], data["semantic"], job.where.share)
+    if "clean" in data:
+        with torch.no_grad():
+            data["teacher"] = forward(job, job.network, data["clean"])["semantic"]
+    outputs = forward(job, parallel, data["image"])
+    loss, terms = job.objective(outputs, data, job.where.share)
     job.optimizer.zero_grad()
     job.scaler.scale(loss).backward()
     job.scaler.unscale_(job.optimizer)
@@ -142,6 +145,14 @@ def step(job: Job, parallel: torch.nn.Module, batch: Batch) -> dict[str, Tensor]
     job.scaler.update()
     job.average.update(job.network)
     return {**terms, "gradient_norm": norm}
+
+
+def forward(job: Job, network: torch.nn.Module, image: Tensor) -> dict[str, Tensor]:
+    """Return what `network` says of uint8 images (B, 3, H, W)."""
+    normal = normalise(image, job.spec.mean, job.spec.std)
+    with autocast(job.device, job.config.amp):
+        outputs: dict[str, Tensor] = network(normal.contiguous(memory_format=torch.channels_last))
+    return outputs
 
 
 def describe(epoch: int, epochs: int, row: dict[str, float]) -> str:

@@ -1,25 +1,38 @@
-"""What training minimises: the discriminative loss plus the loss of the semantic head."""
+"""What training minimises: the discriminative loss plus the losses of the other heads."""
 
+import logging
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from embedseg.losses import combined_loss
-from embedseg.losses.combine import check_spec
-from embedseg.losses.discriminative import DiscriminativeLoss
+from embedseg.losses import LOSSES, SIDE_LOSSES, combined_loss, deep_supervision, scheduled
+from embedseg.losses.boundary_schedule import Schedule
+from embedseg.losses.combine import check_factor, check_options
+from embedseg.losses.discriminative import DiscriminativeLoss, DiscriminativeTerms
 from embedseg.losses.seed import seed_loss
+from embedseg.models.heads import SideHeads
+from embedseg.names import unknown
+from embedseg.training.side_terms import WHOLE, Batch, side_total
+from embedseg.training.targets import MAPS
+
+logger = logging.getLogger(__name__)
+Share = Callable[[Tensor], Tensor]
 
 
 class Objective(nn.Module):
-    """embedding * (discriminative + seed * seed loss) + sum_i foreground[i] * loss_i(semantic).
+    """embedding * (discriminative + seed * seed loss) + sum_i foreground[i] * loss_i.
 
-    `forward(outputs, labels, semantic)` takes the network's outputs, labels (B, H, W) and classes
-    (B, H, W) at the input's size, and returns the total with each term, detached, by name. Labels
-    are brought to the outputs' stride by taking every stride-th pixel. Losses of the semantic head
-    are averaged per image, so that a batch split over processes has the same gradient. With more
-    than one class the discriminative loss is taken per class.
+    `forward(outputs, batch)` takes the network's outputs and a batch: "labels" and "semantic"
+    (B, H, W) and the "image" (B, C, H, W) uint8, at the input's size; distance maps and the
+    "teacher" logits at the outputs' size, where a loss reads them. It returns the total with each
+    term, detached, by name. Targets are brought to the outputs' stride by taking every stride-th
+    pixel. Losses of the other heads are averaged per image, so that a batch split over processes
+    has the same gradient. With more than one class the discriminative loss is taken per class.
+
+    "deep_supervision" in `foreground` applies the discriminative loss and the losses of the
+    semantic head to each side output as well (but the main one), with its factor.
     """
 
     def __init__(  # noqa: PLR0913  (the fields of LossConfig, flat)
@@ -34,46 +47,150 @@ class Objective(nn.Module):
         seed: float,
         foreground: Mapping[str, float],
         options: Mapping[str, Any],
+        keywords: Mapping[str, Mapping[str, Any]] | None = None,
+        schedule: Schedule = "constant",
+        schedule_step: float = 0.01,
+        spacing: tuple[float, ...] = (),
     ) -> None:
         super().__init__()
-        check_spec(foreground, {})
-        self.embedding, self.seed, self.foreground = embedding, seed, dict(foreground)
-        self.delta_v = delta_v
+        self.keywords = {name: dict(own) for name, own in (keywords or {}).items()}
+        check_names(foreground, self.keywords)
+        self.foreground = {k: v for k, v in foreground.items() if k in LOSSES}
+        self.side = {k: v for k, v in foreground.items() if k not in (*LOSSES, *WHOLE)}
+        self.deep = foreground.get("deep_supervision", 0.0)
+        self.embedding = embedding * foreground.get("discriminative", 1.0)
+        self.seed, self.delta_v = seed, delta_v
+        self.schedule, self.schedule_step = schedule, schedule_step
+        if spacing and "hausdorff" in self.foreground:  # its maps of the prediction
+            self.keywords["hausdorff"] = {**self.keywords.get("hausdorff", {}), "spacing": spacing}
         self.discriminative = DiscriminativeLoss(
             delta_v=delta_v, delta_d=delta_d, alpha=alpha, beta=beta, gamma=gamma, **options
         )
+        self.first_side = 0
+        self.set_epoch(0)  # refuses a schedule without a boundary loss
+
+    def set_epoch(self, epoch: int) -> None:
+        """Take the factors of `epoch` = 0, 1, ... from the schedule."""
+        self.factors = dict(self.foreground)
+        if self.schedule != "constant":
+            self.factors = scheduled(self.foreground, self.schedule, epoch, step=self.schedule_step)
+
+    def scheduled_factors(self) -> dict[str, float]:
+        """Return the factors of this epoch by "factor_" and the loss, where there is a schedule."""
+        changing = self.schedule != "constant"
+        return {f"factor_{name}": value for name, value in self.factors.items() if changing}
+
+    def check(self, network: nn.Module) -> None:
+        """Raise ValueError if a loss asks for outputs that `network` does not have.
+
+        Notes whether the first side output is the main one, which needs no second loss: it is,
+        unless the main output is the mean of them all.
+        """
+        sides = [part for part in network.modules() if isinstance(part, SideHeads)]
+        if self.deep and not sides:
+            raise ValueError(
+                "deep_supervision needs side outputs, which this network does not have; choose a "
+                "backbone with an option deep_supervision and set it, as in --network.backbone "
+                "unet++ --network.options '{deep_supervision: true}', or leave it out"
+            )
+        self.first_side = 0 if any(part.average for part in sides) else 1
 
     def forward(
-        self,
-        outputs: Mapping[str, Tensor],
-        labels: Tensor,
-        semantic: Tensor,
-        share: Callable[[Tensor], Tensor] = torch.ones_like,
+        self, outputs: Mapping[str, Tensor], batch: Batch, share: Share | None = None
     ) -> tuple[Tensor, dict[str, Tensor]]:
         """Return the total and its terms.
 
         The discriminative loss is the mean over images that have an instance; `share` maps their
         number here to this process's weight in the mean over all processes.
         """
-        embedding, logits = outputs["embedding"], outputs["semantic"].float()
-        labels, semantic = _at(labels, embedding), _at(semantic, logits)
-        classes = semantic if logits.shape[1] > 1 else None
-        terms = self.discriminative(embedding, labels, classes)
-        weight = self.embedding * share((labels > 0).flatten(1).any(1).sum().float())
-        head, parts = combined_loss(
-            logits, semantic, self.foreground, per_image=True, inputs={"instances": labels}
-        )
+        embedding = outputs["embedding"]
+        batch = {**batch, **_at_output(batch, embedding)}
+        labels = batch["labels"]
+        seen = (labels > 0).flatten(1).any(1).sum().float()
+        weight = self.embedding * (share or torch.ones_like)(seen)
+        terms = self._instances(embedding, batch, outputs["semantic"].shape[1])
+        head, parts = self._classes(outputs["semantic"], batch)
         total = weight * terms.total + head
         if "seed" in outputs:
             parts["seed"] = seed_loss(outputs["seed"], embedding, labels, delta_v=self.delta_v)
             total = total + weight * self.seed * parts["seed"]
+        side, more = side_total(outputs, batch, self.side, self.keywords)
+        total, parts = total + side, parts | more
+        if self.deep:
+            parts["deep_supervision"] = self._sides(outputs, batch, weight)
+            total = total + self.deep * parts["deep_supervision"]
         named = {"loss": total, "pull": terms.pull, "push": terms.push, "reg": terms.reg, **parts}
         return total, {name: value.detach() for name, value in named.items()}
 
+    def _instances(self, embedding: Tensor, batch: Batch, classes: int) -> DiscriminativeTerms:
+        """Return the terms of the discriminative loss, per class if there is more than one."""
+        semantic = batch["semantic"] if classes > 1 else None
+        terms: DiscriminativeTerms = self.discriminative(embedding, batch["labels"], semantic)
+        return terms
 
-def _at(target: Tensor, output: Tensor) -> Tensor:
-    """Return every stride-th pixel of `target` (B, *S), as many as `output` (B, C, *T) has."""
-    if target.shape[1:] == output.shape[2:]:
-        return target
-    steps = [-(-s // t) for s, t in zip(target.shape[1:], output.shape[2:], strict=True)]
-    return target[(slice(None), *(slice(None, None, step) for step in steps))]
+    def _classes(self, logits: Tensor, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
+        """Return the weighted sum for the semantic head, and its terms by name."""
+        logits = logits.float()
+        if not self.factors:
+            return logits.sum() * 0, {}
+        inputs = {name: batch[name] for name in (*MAPS, "image") if name in batch}
+        return combined_loss(
+            logits,
+            batch["semantic"],
+            self.factors,
+            per_image=True,
+            options={k: v for k, v in self.keywords.items() if k in self.factors},
+            inputs={**inputs, "instances": batch["labels"]},
+        )
+
+    def _sides(self, outputs: Mapping[str, Tensor], batch: Batch, weight: Tensor) -> Tensor:
+        """Return the sum over side outputs of both losses; all have the size of the outputs."""
+        embeddings, logits = (
+            outputs[f"{name}_sides"][self.first_side :] for name in ("embedding", "semantic")
+        )
+        classes = logits.shape[2]
+        near = deep_supervision(
+            list(embeddings), batch["labels"], lambda e, _: self._instances(e, batch, classes)
+        )[0]
+        far = deep_supervision(
+            list(logits), batch["semantic"], lambda z, _: self._classes(z, batch)
+        )[0]
+        return weight * near + far
+
+
+def check_names(names: Mapping[str, float], options: Mapping[str, Mapping[str, Any]]) -> None:
+    """Raise ValueError for names, factors or options of losses that do not exist."""
+    if not names:
+        raise ValueError("the loss is empty; name at least one, such as {'cross_entropy': 1}")
+    known = {**LOSSES, **SIDE_LOSSES}
+    for name, factor in names.items():
+        if name not in known:
+            raise unknown("loss", name, known)
+        check_factor(name, factor)
+    for name, own in options.items():
+        if name not in names:
+            raise unknown("loss with keywords", name, names)
+        if name in WHOLE or "spacing" in own:
+            raise ValueError(
+                f"loss {name!r} takes no such keywords here: a spacing is loss.spacing, the "
+                "options of the discriminative loss are loss.options"
+            )
+        check_options(name, known[name], own)
+    if not any(name in LOSSES for name in names):
+        logger.warning("no loss acts on the semantic head (%s): add cross_entropy", list(names))
+
+
+def _at_output(batch: Batch, output: Tensor) -> dict[str, Tensor]:
+    """Return labels, classes and the image in [0, 1] at the size of `output` (B, E, *T)."""
+    at = {name: _thinned(batch[name], output) for name in ("labels", "semantic")}
+    if "image" in batch:
+        at["image"] = _thinned(batch["image"], output).float() / 255
+    return at
+
+
+def _thinned(target: Tensor, output: Tensor) -> Tensor:
+    """Return every stride-th pixel of `target` (..., *S), as many as `output` (B, C, *T) has."""
+    for axis, size in enumerate(output.shape[2:], start=target.ndim - output.ndim + 2):
+        step = -(-target.shape[axis] // size)
+        target = target[(slice(None),) * axis + (slice(None, None, step),)]
+    return target

@@ -8,6 +8,7 @@ import jsonargparse
 from embedseg.io import InputError
 from embedseg.names import unknown
 from embedseg.training.config import PRESETS, TrainConfig
+from embedseg.training.loss_names import spread_file, spread_words
 
 # Short names for what nearly every call sets; all other options are the fields by their path.
 ALIASES = {
@@ -23,7 +24,8 @@ SWITCHES = ("--tensorboard",)  # may stand alone, for "--tensorboard true"
 EPILOG = """
 A run is repeated by --config RUN/config.yaml --run NEW, continued by --resume RUN.
 Dashes and underscores in names are the same. Short names: --data KIND:WHERE, --val, --train-list,
---val-list, --backbone. Presets of --config: {presets}.
+--val-list, --backbone. Losses may be named directly: --loss '{{dice: 1, boundary: 0.01}}' or
+--loss.dice 1 (see `embedseg losses`). Presets of --config: {presets}.
 """
 
 
@@ -73,6 +75,7 @@ def _plain(argv: Sequence[str]) -> list[str]:
             name = name.replace("-", "_").replace("__", "--", 1)
             name = ALIASES.get(name, name)
         words.append(name + equals + value)
+    words = spread_words(words)
     for index, word in enumerate(words):
         if word == "--config" and index + 1 < len(words):
             words[index + 1] = _config_file(words[index + 1])
@@ -83,7 +86,7 @@ def _plain(argv: Sequence[str]) -> list[str]:
 
 def _config_file(name: str) -> str:
     if Path(name).is_file():
-        return name
+        return spread_file(name)
     if Path(name).suffix or "/" in name:
         raise InputError(f"{name}: no such configuration file")
     if name not in presets():

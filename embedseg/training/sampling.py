@@ -18,37 +18,51 @@ from embedseg.data.lane_augment import augment_lanes
 from embedseg.data.lane_sample import LaneSample
 from embedseg.data.sample import SEMANTIC_IGNORE, Sample
 from embedseg.labels import IGNORE
+from embedseg.training.targets import Targets, calm
 
 Batch = Mapping[str, torch.Tensor]
 
 
 class AugmentedStream(TorchDataset[dict[str, torch.Tensor]]):
-    """Item k: stream position k as {"image" (3, H, W) uint8, "labels", "semantic" (H, W)}."""
+    """Item k: stream position k as {"image" (3, H, W) uint8, "labels", "semantic" (H, W)}.
+
+    `targets` adds the maps that losses read, and "clean" (3, H, W) uint8, the same view before
+    its colours are changed.
+    """
 
     def __init__(
-        self, samples: Dataset, config: AugmentConfig, *, copy_paste_share: float, seed: int
+        self,
+        samples: Dataset,
+        config: AugmentConfig,
+        *,
+        copy_paste_share: float,
+        seed: int,
+        targets: Targets | None = None,
     ) -> None:
         self.samples, self.config, self.seed = samples, config, seed
         self.copy_paste_share = copy_paste_share
+        self.targets = targets or Targets(maps={})
 
     def __getitem__(self, position: int) -> dict[str, torch.Tensor]:
-        rng = np.random.default_rng([self.seed, 1, position])
-        sample = _changed(self.samples[self._index(position)], self.config, rng)
-        if rng.random() < self.copy_paste_share:
+        sample = self._draw(position, self.config)
+        item = _tensors(sample)
+        item |= self.targets.of(item["semantic"].numpy())
+        if self.targets.clean:
+            item["clean"] = _tensors(self._draw(position, calm(self.config)))["image"]
+        return item
+
+    def _draw(self, position: int, config: AugmentConfig) -> Sample:
+        """Return the sample; what `config` says of colours changes nothing but colours."""
+        rng, paste, pasted = (
+            np.random.default_rng([self.seed, part, position]) for part in (1, 2, 3)
+        )
+        sample = _changed(self.samples[self._index(position)], config, rng)
+        if paste.random() < self.copy_paste_share:
             from embedseg.data.copy_paste import copy_paste
 
-            other = self.samples[int(rng.integers(len(self.samples)))]
-            sample = copy_paste(sample, _changed(other, self.config, rng), rng)
-        semantic = sample.semantic
-        if semantic is None:
-            classes = np.where(sample.labels == IGNORE, IGNORE, sample.labels > 0)
-        else:
-            classes = np.where(semantic == SEMANTIC_IGNORE, IGNORE, semantic.astype(np.int64))
-        return {
-            "image": torch.from_numpy(sample.image.transpose(2, 0, 1).copy()),
-            "labels": torch.from_numpy(sample.labels.astype(np.int64)),
-            "semantic": torch.from_numpy(classes.astype(np.int64)),
-        }
+            other = self.samples[int(paste.integers(len(self.samples)))]
+            sample = copy_paste(sample, _changed(other, config, pasted), paste)
+        return sample
 
     def _index(self, position: int) -> int:
         round_, place = divmod(position, len(self.samples))
@@ -62,6 +76,20 @@ def _changed(sample: Sample, config: AugmentConfig, rng: np.random.Generator) ->
     if isinstance(sample, LaneSample):
         return augment_lanes(sample, config, rng)
     return augment(sample, config, rng)
+
+
+def _tensors(sample: Sample) -> dict[str, torch.Tensor]:
+    """Return image, labels and classes, -1 where ignored."""
+    semantic = sample.semantic
+    if semantic is None:
+        classes = np.where(sample.labels == IGNORE, IGNORE, sample.labels > 0)
+    else:
+        classes = np.where(semantic == SEMANTIC_IGNORE, IGNORE, semantic.astype(np.int64))
+    return {
+        "image": torch.from_numpy(sample.image.transpose(2, 0, 1).copy()),
+        "labels": torch.from_numpy(sample.labels.astype(np.int64)),
+        "semantic": torch.from_numpy(classes.astype(np.int64)),
+    }
 
 
 class _Positions(Sampler[int]):

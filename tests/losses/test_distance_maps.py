@@ -62,18 +62,25 @@ def test_spacing_is_checked(spacing: tuple) -> None:
 
 
 def test_cache_returns_the_same_maps_and_forgets() -> None:
-    cache = DistanceCache(4, size=2)
-    first, second, third = pictures()[2:5]
+    first, second, third = (np.roll(pictures()[4], k, 1) for k in (0, 1, 2))
+    one = 4 * 4 * first.size / 2**20  # megabytes of an entry
+    cache = DistanceCache(4, megabytes=2.5 * one)
     maps = cache(first)
     assert cache(first.astype(np.int64)) is maps
     assert not maps.flags.writeable
     np.testing.assert_array_equal(maps, signed_distance_maps(first, 4))
     cache(second)
     assert cache(first) is maps  # used last, so the next one pushes out `second`
+    again = cache(second)
+    assert cache(second) is again
     cache(third)
-    assert cache(first) is maps
-    with pytest.raises(ValueError, match="size must be >= 1"):
-        DistanceCache(4, size=0)
+    assert cache(second) is again
+    assert cache(first) is not maps
+    assert DistanceCache(4, megabytes=0)(first) is not maps
+    border = DistanceCache(4, signed=False, spacing=(1.0, 2.5))(first)
+    np.testing.assert_array_equal(border, border_distance_maps(first, 4, spacing=(1.0, 2.5)))
+    with pytest.raises(ValueError, match="megabytes must be >= 0"):
+        DistanceCache(4, megabytes=-1)
 
 
 @pytest.mark.slow
