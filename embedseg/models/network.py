@@ -195,7 +195,8 @@ class EmbeddingNet(nn.Module):
         if self.training:
             out |= self._side_outputs(features, out, keep)
             extra = self.backbone.auxiliary(features)
-            extra |= {name: head(read) for name, head in self.training_heads.items()}
+            shared = read[places.get("semantic", 0)]
+            extra |= {name: head(shared) for name, head in self.training_heads.items()}
             out |= {
                 k: crop(v, keep if k in self.training_heads else size) if v.ndim > 3 else v
                 for k, v in extra.items()
