@@ -14,6 +14,7 @@ from clustering.jit import helper, kernel, routine
 
 BLOCK = 64  # pixels
 SPAN = 16  # pixels to which distances are taken at once after a guess that was wrong
+FEW = 8  # centres: the distances to all of them cost less than a wrong guess or two
 ONES = np.uint64(0x0101010101010101)  # eight True pixels
 
 F32 = NDArray[np.float32]
@@ -118,7 +119,8 @@ def decide(
     """Set label and squared distance of each pixel; return the last label and the bad pixels.
 
     The guess is the label of the pixel before. Distances to it are taken for the pixels left in the
-    block, or for a few where labels change often; the first one of another label is a new guess.
+    block, or for a few where labels change often; the first one of another label is a new guess. Of
+    few centres all are tried for the whole block once a guess was wrong.
     """
     centres, across, sure, limits, first_within = rule
     done = 0
@@ -132,6 +134,9 @@ def decide(
             done = stop
             span = BLOCK
             continue
+        if len(centres) <= FEW and not first_within:
+            bad += all_distances(block, done, size, centres, label, squared)
+            return label[size - 1], bad
         span = SPAN
         found = guess
         while done < stop and found == guess:
@@ -179,6 +184,28 @@ def distances(block: F32, first: int, size: int, centre: F32, squared: F32) -> N
             p = a[i] - centre[axis]
             out[i] += p * p
         axis += 1
+
+
+@routine
+def all_distances(block: F32, first: int, size: int, centres: F32, label: I32, squared: F32) -> int:
+    """Set label and squared distance of the pixels first..size-1; return the bad ones."""
+    count = size - first
+    nearest = label[first:size]
+    best = squared[first:size]
+    best[:] = np.inf
+    nearest[:] = 0
+    gaps = np.empty(BLOCK, np.float32)
+    other = gaps[first:size]
+    for centre in range(len(centres)):
+        distances(block, first, size, centres[centre], gaps)
+        for i in range(count):
+            nearer = other[i] < best[i]
+            best[i] = other[i] if nearer else best[i]
+            nearest[i] = centre if nearer else nearest[i]
+    bad = 0
+    for i in range(count):
+        bad += not best[i] < np.inf
+    return bad
 
 
 @helper

@@ -15,6 +15,7 @@ Array = NDArray[np.float32]
 # Pixels whose density is climbed first, and the share of them far from its modes that calls for
 # the next size.
 SAMPLES = ((1024, 0.02), (4096, 0.08), (16384, 1.0))
+SMALL, SHARE = 512, 16  # the first sample of a small image: every SHARE-th pixel, at least SMALL
 FAR = 4096  # far pixels that are looked at, at most
 TRUST = 4  # sampled pixels that a mode of a sample must have
 ROOM = 1024  # modes that one climb may find
@@ -55,7 +56,9 @@ class Hill:
         it is where clusters are many or touch.
         """
         none = np.empty((0, pixels.dims), np.float32)
-        for size, mess in SAMPLES:
+        first = max(SMALL, len(pixels) // SHARE)
+        for index, (most, mess) in enumerate(SAMPLES):
+            size = most if index else min(most, first)
             sample = pixels.take(spread(len(pixels), size))
             if not np.isfinite(sample).all():
                 require_finite(pixels)

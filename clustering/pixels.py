@@ -22,7 +22,7 @@ from clustering.assign import squared_distances
 
 Array = NDArray[np.float32]
 
-CHUNK = 8192  # pixels of the smallest chunk
+CHUNK = 16384  # pixels of the smallest chunk
 CHUNKS = 128  # most chunks
 WORK = 1 << 18  # coordinates below which a second thread costs more than it saves
 
@@ -133,6 +133,9 @@ class Pixels:
         threads = n_threads or available_threads()
         if len(self) * self.dims < WORK:
             threads = 1
+        if threads == 1:
+            task(0, len(self.starts) - 1)
+            return
         marks = np.linspace(0, len(self), threads + 1)[1:-1]
         cuts = [0, *np.searchsorted(self.offsets, marks).tolist(), len(self.starts) - 1]
         jobs = [Thread(target=task, args=(a, b)) for a, b in pairwise(cuts[1:]) if a < b]
