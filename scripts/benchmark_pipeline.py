@@ -36,7 +36,7 @@ class Ideal(Model):
         generator = torch.Generator().manual_seed(0)
         self.centres = 1.5 * torch.randn(64, spec.embedding_dim, generator=generator)
         self.truth = {self._key(s.image): torch.from_numpy(s.labels) for s in samples}
-        self.noise = 0.1 * torch.randn(spec.embedding_dim, 512, 512, generator=generator)
+        self.noise = 0.03 * torch.randn(spec.embedding_dim, 512, 512, generator=generator)
 
     def __call__(self, batch: torch.Tensor) -> dict[str, torch.Tensor]:
         """Return perfect outputs, after the network's own work."""
