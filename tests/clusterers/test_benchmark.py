@@ -1,4 +1,4 @@
-"""The benchmark's small case: all codes find the instances, and ours agrees as well as its rival."""
+"""The benchmark's small case: all codes find the instances, ours as well as their rivals."""
 
 from scripts import benchmark_clustering
 from scripts.benchmark_cases import simulate
