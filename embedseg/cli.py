@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from embedseg import __version__
 from embedseg.commands import (
     check_data,
+    compare,
     demo,
     evaluate,
     info,
@@ -36,6 +37,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         if argv[:1] == ["train"]:
             return train.run(argv[1:])
+        if argv[:1] == ["compare"]:
+            return compare.run(argv[1:])
         arguments = build_parser().parse_args(model_first(argv))
         return int(arguments.run_command(arguments) or 0)
     except KeyboardInterrupt:
@@ -81,8 +84,14 @@ def _train(arguments: argparse.Namespace) -> int:  # noqa: ARG001  (every comman
     return train.run([])
 
 
+def _compare(arguments: argparse.Namespace) -> int:  # noqa: ARG001  (every command is called alike)
+    """Never reached, as `_train`."""
+    return compare.run([])
+
+
 COMMANDS: dict[str, Command] = {
     "train": (add_nothing, _train, "train a network on labelled images"),
+    "compare": (add_nothing, _compare, "train several settings under one budget"),
     "predict": (predict.add_arguments, predict.run, "segment images with a trained model"),
     "visualize": (visualize.add_arguments, visualize.run, "pictures and a page to explore"),
     "evaluate": (evaluate.add_arguments, evaluate.run, "score label images or a model"),

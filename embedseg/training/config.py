@@ -142,13 +142,16 @@ class TrainConfig:
 
     Args:
         run: folder of the run; it must not exist yet (or be resumed).
-        epochs: number of epochs.
+        epochs: number of epochs; 0: as many as the time limit allows.
         steps_per_epoch: optimiser steps in an epoch; 0: one pass over the training images.
         batch: images in a step, over all processes.
-        validate_every: epochs between two validations; the last epoch is always validated.
+        validate_every: epochs between two validations; the last epoch is always validated, with 0
+            it alone.
         patience: validations without improvement after which training stops; 0: never.
         time_limit: minutes after which the schedule has run down and training stops; 0: none.
             A run with a time limit depends on the machine's speed and cannot be repeated exactly.
+        clock: what the time limit counts: "wall" time, or "cpu" time of this process over all its
+            threads, which other load on the machine does not change.
         copy_paste: probability of pasting instances of another training image over a sample.
         seed: of every random number of the run.
         device: "auto", "cpu", "cuda", "cuda:1", "mps".
@@ -174,6 +177,7 @@ class TrainConfig:
     validate_every: int = 1
     patience: int = 0
     time_limit: float = 0.0
+    clock: Literal["wall", "cpu"] = "wall"
     copy_paste: float = 0.0
     seed: int = 0
     device: str = "auto"

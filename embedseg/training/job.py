@@ -3,6 +3,7 @@
 import logging
 import math
 from dataclasses import asdict, dataclass
+from inspect import signature
 from pathlib import Path
 
 import torch
@@ -11,9 +12,11 @@ from embedseg.data import Dataset
 from embedseg.device import channels_last
 from embedseg.inference.spec import ModelSpec
 from embedseg.io import InputError
+from embedseg.losses import DiscriminativeLoss
 from embedseg.losses.discriminative_options import push_margin
 from embedseg.model import build_from_spec, find_weights, read_weights
 from embedseg.models import EmbeddingNet
+from embedseg.names import unknown
 from embedseg.training.config import TrainConfig
 from embedseg.training.distributed import World
 from embedseg.training.objective import Objective
@@ -46,7 +49,7 @@ class Job:
 
     @property
     def steps(self) -> int:
-        """Optimiser steps of the whole run."""
+        """Optimiser steps of the whole run; 0 where the time limit alone ends it."""
         return self.config.epochs * self.steps_per_epoch
 
     def describe(self, reason: str) -> str:
@@ -54,12 +57,22 @@ class Job:
         return (
             f"{self.config.network.backbone} on {self.device} ({reason}), mixed precision "
             f"{self.config.amp}, {len(self.stream.samples)} images to train on and "
-            f"{len(self.validation)} to validate, {self.steps} steps"
+            f"{len(self.validation)} to validate, {self.length()}"
         )
+
+    def length(self) -> str:
+        """Return the steps and minutes at which training ends."""
+        steps = f"{self.steps} steps" if self.steps else ""
+        limit = self.config.time_limit
+        return " or ".join(filter(None, [steps, f"{limit:g} minutes" if limit else ""]))
 
 
 def prepare(config: TrainConfig, where: World, device: torch.device) -> Job:
     """Open the data and build the network with its optimiser, from the run's seed."""
+    if config.epochs < (0 if config.time_limit else 1):
+        raise ValueError(
+            f"epochs must be >= 1, or 0 with a time_limit that ends the run, got {config.epochs}"
+        )
     if config.tensorboard:
         require_tensorboard()
     training, validation = open_sources(config.data)
@@ -69,7 +82,7 @@ def prepare(config: TrainConfig, where: World, device: torch.device) -> Job:
     if config.network.init:
         initialise(network, config.network.init)
     channels_last(network.to(device)).train()
-    objective = Objective(**asdict(config.loss))
+    objective = build_objective(config)
     objective.check(network)
     return Job(
         config=config,
@@ -96,6 +109,15 @@ def prepare(config: TrainConfig, where: World, device: torch.device) -> Job:
         scaler=torch.amp.GradScaler(device.type, enabled=config.amp == "fp16"),
         steps_per_epoch=config.steps_per_epoch or math.ceil(len(training) / config.batch),
     )
+
+
+def build_objective(config: TrainConfig) -> Objective:
+    """Return what the run minimises; ValueError for losses or options that do not exist."""
+    known = signature(DiscriminativeLoss.__init__).parameters
+    for name in config.loss.options:
+        if name not in known:
+            raise unknown("loss.options", name, set(known) - {"self"})
+    return Objective(**asdict(config.loss))
 
 
 def spec_of(config: TrainConfig) -> ModelSpec:

@@ -62,20 +62,23 @@ def fit(job: Job, at: Progress) -> None:
     parallel = where.wrap(job.network, job.device)
     judge = Model(build_from_spec(job.spec), job.spec, device=str(job.device), amp=config.amp)
     board = config.tensorboard and where.leads
-    metrics = run_folder.Metrics(run, epochs=config.epochs, keep=at.epoch, tensorboard=board)
-    clock = _Clock(at.seconds, config.time_limit)
-    bar = tqdm(total=job.steps, initial=at.step, unit="step", disable=None if where.leads else True)
+    epochs = config.epochs or None
+    metrics = run_folder.Metrics(run, epochs=epochs, keep=at.epoch, tensorboard=board)
+    clock = _Clock(at.seconds, config.time_limit, config.clock)
+    silent = None if where.leads else True
+    bar = tqdm(total=job.steps or None, initial=at.step, unit="step", disable=silent)
     with bar:
         while not at.finished:
             row = run_epoch(job, parallel, at, clock, bar)
             at.epoch += 1
             at.finished |= at.epoch == config.epochs
-            if at.epoch % config.validate_every == 0 or at.finished:
+            if at.finished or (config.validate_every and at.epoch % config.validate_every == 0):
                 judge.network.load_state_dict(job.average.state)
                 sheet = run / "samples" / f"epoch_{at.epoch:04d}.png"
                 row |= validate(judge, job.validation, where, sheet)
                 at.note(row["val_sbd"], patience=config.patience)
-            row["seconds"] = at.seconds = clock.seconds()
+            row["step"], row["seconds"] = at.step, clock.seconds()
+            at.seconds = row["seconds"]
             if where.leads:
                 save_weights(run / "weights" / "last.safetensors", job.average.state, job.spec)
                 if at.stale == 0:
@@ -104,9 +107,8 @@ def run_epoch(
     sums: dict[str, Tensor] = {}
     first, rate = at.step, 0.0
     for batch in batches:
-        rate = schedule(
-            max(at.step / job.steps, clock.share()), at.step, config.optimizer.warmup_steps
-        )
+        done = max(at.step / job.steps if job.steps else 0.0, clock.share())
+        rate = schedule(done, at.step, config.optimizer.warmup_steps)
         for group in job.optimizer.param_groups:
             group["lr"] = config.optimizer.learning_rate * rate
         torch.manual_seed(config.seed + STEP_SEED * (at.step + 1))
@@ -159,17 +161,19 @@ def describe(epoch: int, epochs: int, row: dict[str, float]) -> str:
     """Return the log's line for an epoch."""
     names = ("loss", "pull", "push", "val_sbd", "val_abs_dic", "val_foreground_dice")
     parts = [f"{name.removeprefix('val_')} {row[name]:.4g}" for name in names if name in row]
-    return f"epoch {epoch}/{epochs}  " + "  ".join(parts) + f"  {row['seconds']:.0f} s"
+    of = f"/{epochs}" if epochs else ""
+    return f"epoch {epoch}{of}  " + "  ".join(parts) + f"  {row['seconds']:.0f} s"
 
 
 class _Clock:
     """Seconds spent on the run, earlier sessions included, and the share of its time limit."""
 
-    def __init__(self, spent: float, limit_minutes: float) -> None:
-        self.start, self.limit = time.monotonic() - spent, 60 * limit_minutes
+    def __init__(self, spent: float, limit_minutes: float, kind: str) -> None:
+        self.now = time.process_time if kind == "cpu" else time.monotonic
+        self.start, self.limit = self.now() - spent, 60 * limit_minutes
 
     def seconds(self) -> float:
-        return time.monotonic() - self.start
+        return self.now() - self.start
 
     def share(self) -> float:
         return self.seconds() / self.limit if self.limit else 0.0

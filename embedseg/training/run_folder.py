@@ -90,7 +90,9 @@ class Metrics:
     TensorBoard too.
     """
 
-    def __init__(self, run: Path, *, epochs: int, keep: int = 0, tensorboard: bool = False) -> None:
+    def __init__(
+        self, run: Path, *, epochs: int | None, keep: int = 0, tensorboard: bool = False
+    ) -> None:
         self.run, self.epochs = run, epochs
         self.path, self.picture = run / "metrics.csv", run / "results.png"
         self.board = Board(run, keep=keep) if tensorboard else None

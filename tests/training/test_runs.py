@@ -93,6 +93,17 @@ def test_killed_and_resumed_is_bit_identical(scenes: Path, finished: Path, tmp_p
     assert all(torch.equal(first[key], second[key]) for key in first)
 
 
+def test_time_alone_can_end_a_run(scenes: Path, tmp_path: Path) -> None:
+    options = ["--epochs=0", "--time_limit=0.03", "--clock=cpu", "--validate_every=0"]
+    run = train(read_config(arguments(scenes, tmp_path / "timed", *options)))
+    *early, last = rows(run)
+    assert early and last["val_sbd"] and not any(row["val_sbd"] for row in early)
+    assert float(last["lr"]) < 0.2 * float(early[0]["lr"]), "the schedule runs down within the time"
+    assert int(last["step"]) > 3
+    with pytest.raises(ValueError, match="epochs must be >= 1"):
+        train(read_config(arguments(scenes, tmp_path / "endless", "--epochs=0")))
+
+
 def test_two_processes_equal_one_with_the_whole_batch(scenes: Path, tmp_path: Path) -> None:
     """Group norm sees one image alone, so only the order of float32 sums differs: 1e-4 relative."""
     options = ["--network.options={width: 4, depth: 2, norm: group}", "--batch=4"]

@@ -1,0 +1,223 @@
+"""Train the cells of a comparison one after the other, keep what is finished, report.
+
+The folder of a comparison:
+
+    runs/CELL/seedN/         the run, as `embedseg train` leaves it
+    runs/CELL/seedN.yaml     what was asked of it
+    runs/CELL/seedN.json     its result, once it is finished
+    results.{csv,json,md}    all results so far, and compare.png: quality against time
+
+The same call again trains only what is missing: a run that was interrupted goes on from its last
+whole epoch. A call with other cells adds them to the folder.
+"""
+
+import json
+import logging
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from embedseg.comparison.budget import with_budget
+from embedseg.comparison.cells import Cell, cell_config
+from embedseg.comparison.costs import count, score_and_time
+from embedseg.comparison.table import Result, summarise, to_text, write_tables
+from embedseg.device import set_threads
+from embedseg.io import InputError, atomic_path
+from embedseg.metrics.table import MEANS, POOLED
+from embedseg.model import Model, build_from_spec
+from embedseg.names import unknown
+from embedseg.training.config import TrainConfig
+from embedseg.training.job import build_objective, spec_of
+from embedseg.training.loop import train
+from embedseg.training.objective import Objective
+from embedseg.training.options import resumed_config
+from embedseg.training.run_folder import Metrics, dump, environment
+from embedseg.training.sources import open_sources
+from embedseg.viz.tradeoff import Point, plot_tradeoff
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Task:
+    """One training: a cell with a seed."""
+
+    cell: Cell
+    config: TrainConfig
+
+    @property
+    def run(self) -> Path:
+        """The run's folder."""
+        return Path(self.config.run)
+
+    def beside(self, ending: str) -> Path:
+        """Return the file of this ending beside the run."""
+        return self.run.with_name(self.run.name + ending)
+
+
+def compare(
+    cells: Sequence[Cell],
+    base: Sequence[str],
+    out: Path,
+    *,
+    seeds: Sequence[int] = (0,),
+    minutes: float = 0.0,
+    steps: int = 0,
+    metric: str = "SBD",
+) -> tuple[str, int]:
+    """Train every cell with every seed over the training options `base` into the folder `out`.
+
+    Each run has `minutes` or `steps`; with neither, what `base` says. `metric` is a column of
+    `embedseg evaluate` on the validation images. Returns the table as text and the number of runs
+    that failed; their reasons are in the table. Raises ValueError or InputError before any
+    training for settings that cannot be trained, or that differ from those of a run in `out`.
+    """
+    if metric not in (known := (*MEANS, *POOLED)):
+        raise unknown("metric", metric, known)
+    tasks = plan(cells, base, out, seeds=seeds, minutes=minutes, steps=steps)
+    note = describe(tasks[0].config, seeds, minutes, steps)
+    for number, task in enumerate(tasks, 1):
+        if not finished(task):
+            logger.info("%s, seed %d (%d of %d)", task.cell.name, task.config.seed, number,
+                        len(tasks))  # fmt: skip
+            work(task)
+        text = report(out, metric, note)
+    asked = {(task.cell.name, task.config.seed) for task in tasks}
+    lost = [r for r in read_results(out) if "failed" in r and (r["cell"], r["seed"]) in asked]
+    return text, len(lost)
+
+
+def plan(
+    cells: Sequence[Cell],
+    base: Sequence[str],
+    out: Path,
+    *,
+    seeds: Sequence[int],
+    minutes: float,
+    steps: int,
+) -> list[Task]:
+    """Return all trainings, seed by seed, each checked against what lies in `out`."""
+    tasks = []
+    for seed in seeds:
+        for cell in cells:
+            with naming(cell.name):
+                config = with_budget(cell_config(cell, base), minutes=minutes, steps=steps)
+                run = out / "runs" / cell.folder / f"seed{seed}"
+                task = Task(cell, replace(config, run=str(run), seed=seed))
+                check(task, build=seed == seeds[0])
+            tasks.append(task)
+    return tasks
+
+
+@contextmanager
+def naming(name: str) -> Iterator[None]:
+    """Put the cell's name before errors."""
+    try:
+        yield
+    except ValueError as error:
+        raise InputError(f"cell {name!r}: {error}") from error
+
+
+def check(task: Task, *, build: bool) -> None:
+    """Raise ValueError where the task cannot be trained or another of its name lies there."""
+    if build:
+        spec, objective = spec_of(task.config), build_objective(task.config)
+        count(spec, (64, 64))
+        with torch.device("meta"):
+            objective.check(build_from_spec(spec))
+        warm_up(objective)
+    asked = task.beside(".yaml")
+    if asked.is_file() and asked.read_text() != dump(task.config):
+        raise InputError(
+            f"{task.run} was trained with other settings (see {asked}); choose another --out"
+        )
+
+
+def warm_up(objective: Objective) -> None:
+    """Let the kernels of the loss be compiled now, so that no run's budget pays for it."""
+    embedding = torch.zeros(1, 2, 8, 8, requires_grad=True)
+    labels = torch.arange(64).view(1, 8, 8) // 24
+    objective.discriminative(embedding, labels, None).total.backward()
+
+
+def finished(task: Task) -> bool:
+    """Tell whether the task's result is there."""
+    file = task.beside(".json")
+    return file.is_file() and "failed" not in json.loads(file.read_text())
+
+
+def work(task: Task) -> None:
+    """Train, score and measure one task; write its result."""
+    asked = task.beside(".yaml")
+    begun = (task.run / "config.yaml").is_file()
+    if not asked.is_file():
+        with atomic_path(asked) as temporary:
+            temporary.write_text(dump(task.config))
+    result: dict[str, Any] = {"cell": task.cell.name, "seed": task.config.seed}
+    try:
+        train(resumed_config(task.run) if begun else task.config, resume=begun)
+        result |= measure(task)
+    except (ValueError, torch.cuda.OutOfMemoryError) as error:
+        result["failed"] = str(error).splitlines()[0]
+        logger.error("%s, seed %d: %s", task.cell.name, task.config.seed, result["failed"])
+    with atomic_path(task.beside(".json")) as temporary:
+        temporary.write_text(json.dumps(result | {"settings": dict(task.cell.options)}, indent=1))
+
+
+def measure(task: Task) -> dict[str, Any]:
+    """Return scores on the validation images, costs, and what the training took."""
+    config = task.config
+    set_threads(config.threads)
+    model = Model.load(task.run, device=config.device, amp=config.amp)
+    _, validation = open_sources(replace(config.data, cache=False))
+    clock = time.process_time if config.clock == "cpu" else time.perf_counter
+    scores, seconds = score_and_time(model, validation, clock)
+    last = Metrics(task.run, epochs=None, keep=2**62).rows[-1]
+    return {
+        "scores": scores.summary,
+        "costs": count(model.spec, validation[0].labels.shape) | seconds,
+        "steps": int(last["step"]),
+        "train_seconds": float(last["seconds"]),
+        "device": str(model.device),
+        "amp": model.amp,
+    }
+
+
+def read_results(out: Path) -> list[Result]:
+    """Return the results in a comparison's folder, cell by cell."""
+    return [json.loads(file.read_text()) for file in sorted(out.glob("runs/*/seed*.json"))]
+
+
+def report(out: Path, metric: str, note: str) -> str:
+    """Write tables and picture of what is finished; return the table as text."""
+    results = read_results(out)
+    rows = summarise(results, metric)
+    write_tables(out, results, rows, metric, note)
+    points = [
+        Point(r["cell"], r["seconds"], r[metric], r.get("std", 0.0), r["parameters"])
+        for r in rows
+        if metric in r
+    ]
+    clock = "s per picture, network and clustering"
+    plot_tradeoff(out / "compare.png", points, quality=f"{metric} on validation", cost=clock)
+    return to_text(rows, metric)
+
+
+def describe(config: TrainConfig, seeds: Sequence[int], minutes: float, steps: int) -> str:
+    """Return the budget, the data and the machine in a sentence."""
+    budget = f"{minutes:g} minutes of {config.clock} time" if minutes else f"{steps} steps"
+    if not (minutes or steps):
+        budget = "the base's own budget"
+    env = environment()
+    return (
+        f"Each run: {budget}, batch {config.batch}, working size {config.data.working_size}, "
+        f"data {config.data.train}, seeds {', '.join(map(str, seeds))}; "
+        f"{config.threads or env['threads']} threads of {env['cores']} cores, device "
+        f"{config.device}. MACs and memory of one picture's forward pass in float32; seconds are "
+        f"medians of {config.clock} time over the validation pictures."
+    )

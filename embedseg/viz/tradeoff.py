@@ -1,0 +1,81 @@
+"""Quality against cost: a point for each of several models, named, with the best ones joined."""
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from embedseg.viz.style import figure
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+_SIZE = (6.4, 4.2)  # inches
+_AREA = (18.0, 260.0)  # points^2 of the smallest and largest disc
+_DECADES = 0.8  # costs spread over more of these are drawn on a logarithmic axis
+_TEXT = "#52585F"
+
+
+class Point(NamedTuple):
+    """A model: its cost and quality, the deviation of the quality, and a size (parameters)."""
+
+    name: str
+    cost: float
+    quality: float
+    std: float = 0.0
+    size: float = 1.0
+
+
+def plot_tradeoff(path: str | Path, points: Sequence[Point], *, quality: str, cost: str) -> None:
+    """Draw `points`: cost to the right, quality upwards; the area of a disc grows with its size.
+
+    The line joins the models that no other one beats in both; bars are standard deviations.
+    """
+    with figure(path, *_SIZE) as fig:
+        if not points:
+            fig.text(0.5, 0.5, "no finished run yet", ha="center", va="center", color=_TEXT)
+            return
+        axis = fig.subplots()
+        axis.set_xlabel(cost)
+        axis.set_ylabel(quality)
+        best = frontier(points)
+        axis.step(
+            [p.cost for p in best], [p.quality for p in best], where="post", color="#B9BEC4",
+            lw=1.2, zorder=1,
+        )  # fmt: skip
+        largest = max(p.size for p in points)
+        for point in points:
+            area = _AREA[0] + (_AREA[1] - _AREA[0]) * point.size / largest
+            bar = point.std or None
+            axis.errorbar(point.cost, point.quality, bar, fmt="none", elinewidth=1, ecolor=_TEXT)
+            axis.scatter(point.cost, point.quality, s=area, alpha=0.8, linewidths=0, zorder=3)
+        costs = [p.cost for p in points]
+        if min(costs) > 0 and math.log10(max(costs) / min(costs)) > _DECADES:
+            axis.set_xscale("log")
+        axis.margins(0.14)
+        fig.draw_without_rendering()
+        _name(axis, points, 72 / fig.dpi)
+
+
+def frontier(points: Sequence[Point]) -> list[Point]:
+    """Return the points that no cheaper or equally cheap one equals or beats, by cost."""
+    best: list[Point] = []
+    for point in sorted(points, key=lambda p: (p.cost, -p.quality)):
+        if not best or point.quality > best[-1].quality:
+            best.append(point)
+    return best
+
+
+def _name(axis: "Axes", points: Sequence[Point], scale: float) -> None:
+    """Write each name above its point, moved up where another name stands."""
+    taken: list[tuple[float, float, float]] = []  # left, right, height, in points of the page
+    for point in sorted(points, key=lambda p: p.quality):
+        x, y = (float(v) * scale for v in axis.transData.transform((point.cost, point.quality)))
+        half, height = 2.6 * len(point.name), y + 10
+        while any(a < x + half and x - half < b and abs(height - h) < 10 for a, b, h in taken):
+            height += 5
+        taken.append((x - half, x + half, height))
+        axis.annotate(
+            point.name, (point.cost, point.quality), (0, height - y), textcoords="offset points",
+            ha="center", va="center", fontsize=7.5, color=_TEXT, annotation_clip=False,
+        )  # fmt: skip

@@ -1,0 +1,87 @@
+"""The grid of a comparison: how values are cut, what a cell changes, what is refused."""
+
+from pathlib import Path
+
+import pytest
+
+from embedseg.comparison.budget import with_budget
+from embedseg.comparison.cells import cell_config, named_cells, read_cells, split_values
+from embedseg.io import InputError
+from embedseg.training.config import TrainConfig
+
+
+def test_commas_in_brackets_and_quotes_do_not_cut() -> None:
+    assert split_values("enet, unet") == ["enet", "unet"]
+    assert split_values("{dice: 1, boundary: 0.01},focal") == ["{dice: 1, boundary: 0.01}", "focal"]
+    assert split_values("[1, [2, 3]],'a,b'") == ["[1, [2, 3]]", "'a,b'"]
+    for wrong in ("a,", "{a: 1", "'a", "a]"):
+        with pytest.raises(ValueError, match="cannot cut"):
+            split_values(wrong)
+
+
+def test_product_of_all_that_varies(tmp_path: Path) -> None:
+    file = tmp_path / "cells.yaml"
+    file.write_text("wide: {network.options: {width: 48}}\nslow: {optimizer: {ema: 0.9}}\n")
+    (tmp_path / "losses.yaml").write_text("both: {loss: {dice: 1, seed: 0.5}}\n")
+    (both,) = named_cells(tmp_path / "losses.yaml")
+    assert cell_config(both, []).loss.foreground == {"dice": 1.0}
+    assert cell_config(both, []).loss.seed == 0.5
+    cells = read_cells(["backbone=enet,unet", "loss.seed=0.5,1"], file)
+    assert [c.name for c in cells[:3]] == [
+        "wide, enet, seed=0.5", "wide, enet, seed=1", "wide, unet, seed=0.5",
+    ]  # fmt: skip
+    assert len(cells) == 8 and len({c.folder for c in cells}) == 8
+    assert cells[-1].options == {
+        "optimizer.ema": "0.9", "network.backbone": "unet", "loss.seed": "1",
+    }  # fmt: skip
+
+
+def test_a_cell_reaches_the_configuration() -> None:
+    base = ["--config", "leaves", "--batch", "3"]
+    losses = read_cells(["loss=focal,{dice: 1, boundary: 0.01}"])
+    assert [c.name for c in losses] == ["focal", "dice:1,boundary:0.01"]
+    assert cell_config(losses[0], base).loss.foreground == {"focal": 1.0}
+    mixed = cell_config(losses[1], base)
+    assert mixed.loss.foreground == {"dice": 1.0, "boundary": 0.01}
+    assert mixed.batch == 3 and mixed.network.options["width"] == 32
+
+
+def test_options_of_the_base_do_not_go_to_another_backbone() -> None:
+    base = ["--config", "leaves"]
+    unet, enet = read_cells(["network.backbone=unet,enet"])
+    assert cell_config(unet, base).network.options["width"] == 32
+    assert cell_config(enet, base).network.options == {}
+
+
+@pytest.mark.parametrize(
+    ("vary", "message"),
+    [
+        (["backbon=enet"], "did you mean 'network.backbone'|choose from"),
+        (["loss.sed=1,2"], "did you mean 'loss.seed'"),
+        (["backbone"], "has no values"),
+        (["seed=0,1"], "cannot vary"),
+        (["backbone=enet", "network.backbone=unet"], "varies twice"),
+        (["backbone=enet,enet"], "comes twice"),
+        ([], "nothing varies"),
+    ],
+)
+def test_refused(vary: list[str], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        read_cells(vary)
+
+
+@pytest.mark.parametrize("text", ["- 1", "{a: 1}", "a: [", "\x00"])
+def test_unusable_cell_file(tmp_path: Path, text: str) -> None:
+    (tmp_path / "c.yaml").write_text(text)
+    with pytest.raises(InputError, match=r"c\.yaml"):
+        named_cells(tmp_path / "c.yaml")
+
+
+def test_budget() -> None:
+    timed = with_budget(TrainConfig(), minutes=2, steps=0)
+    assert (timed.epochs, timed.time_limit, timed.validate_every) == (0, 2, 0)
+    for steps in (7, 20, 300, 1009):
+        config = with_budget(TrainConfig(), minutes=0, steps=steps)
+        assert config.epochs * config.steps_per_epoch == steps and config.time_limit == 0
+    with pytest.raises(ValueError, match="--minutes or --steps"):
+        with_budget(TrainConfig(), minutes=1, steps=5)

@@ -1,0 +1,171 @@
+"""A comparison from the command line: tables, picture, resumption, cells that fail."""
+
+import csv
+import json
+import statistics
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from embedseg.cli import main
+from embedseg.commands.common import FAILED, INTERRUPTED, PARTLY_FAILED
+from embedseg.comparison.costs import count
+from embedseg.comparison.run import read_results
+from embedseg.comparison.table import short, summarise, to_markdown, to_text
+from embedseg.inference.spec import ModelSpec
+from embedseg.training.state import save_state
+from embedseg.viz.tradeoff import Point, frontier
+
+WORDS = [
+    "--vary", "loss.foreground=dice,{focal: 1}", "--steps", "2", "--seeds", "0,1", "--batch=2",
+    "--amp=off", "--device=cpu", "--threads=1", "--data.working_size=32", "--augment.size=32",
+    "--network.options={width: 4, depth: 2}", "--network.embedding_dim=4",
+]  # fmt: skip
+
+
+def words(scenes: Path, out: Path) -> list[str]:
+    return ["compare", "--data", f"folder:{scenes}", "--out", str(out), *WORDS]
+
+
+@pytest.fixture(scope="module")
+def compared(scenes: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("cmp") / "out"
+    assert main(words(scenes, out)) == 0
+    return out
+
+
+def test_tables_agree_with_the_runs(compared: Path) -> None:
+    content = json.loads((compared / "results.json").read_text())
+    assert {(r["cell"], r["seed"]) for r in content["runs"]} == {
+        (cell, seed) for cell in ("dice", "focal:1") for seed in (0, 1)
+    }
+    for row in content["cells"]:
+        own = [r["scores"]["SBD"] for r in content["runs"] if r["cell"] == row["cell"]]
+        assert row["SBD"] == pytest.approx(statistics.fmean(own))
+        assert row["std"] == pytest.approx(statistics.stdev(own))
+        assert row["steps"] == 2 and row["seconds"] > row["network_seconds"] > 0
+    with (compared / "results.csv").open() as file:
+        assert len(list(csv.DictReader(file))) == 4
+    table = (compared / "results.md").read_text()
+    assert r"\|DiC\|" in table and table.count("\n| ") == 3
+    assert (compared / "compare.png").stat().st_size > 1000
+
+
+def test_finished_runs_are_kept_and_a_missing_one_is_trained(
+    compared: Path, scenes: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    kept = compared / "runs" / "focal_1" / "seed0.json"
+    before, times = kept.read_text(), kept.stat().st_mtime_ns
+    lost = compared / "runs" / "dice" / "seed1.json"
+    old = json.loads(lost.read_text())
+    lost.unlink()
+    assert main(words(scenes, compared)) == 0
+    assert kept.read_text() == before and kept.stat().st_mtime_ns == times
+    assert json.loads(lost.read_text())["scores"] == old["scores"]
+    assert "focal:1" in capsys.readouterr().out
+
+
+def test_an_interrupted_cell_goes_on_from_its_last_epoch(
+    scenes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def call(out: str) -> int:
+        argv = words(scenes, tmp_path / out)
+        at = argv.index("--steps")
+        argv[at : at + 4] = ["--epochs=2", "--steps-per-epoch=1"]  # and one seed
+        return main([*argv, "--validate_every=0"])
+
+    def until_now(run: Path, *state: Any) -> None:
+        save_state(run, *state)
+        raise KeyboardInterrupt
+
+    assert call("whole") == 0
+    monkeypatch.setattr("embedseg.training.loop.save_state", until_now)
+    assert call("broken") == INTERRUPTED
+    monkeypatch.undo()
+    run = tmp_path / "broken" / "runs" / "dice" / "seed0"
+    first = (run / "metrics.csv").read_text().splitlines()
+    assert len(first) == 2 and not run.with_name("seed0.json").exists()
+    assert "val_sbd" not in first[0], "only the end is validated"
+    assert call("broken") == 0
+    assert (run / "metrics.csv").read_text().splitlines()[1].startswith(first[1][:20])
+    scores = [
+        [(r["cell"], r["seed"], r["scores"]) for r in read_results(tmp_path / out)]
+        for out in ("whole", "broken")
+    ]
+    assert scores[0] == scores[1] and len(scores[0]) == 2
+
+
+def test_other_settings_under_one_name_are_refused(
+    compared: Path, scenes: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([*words(scenes, compared), "--optimizer.ema=0.5"]) == FAILED
+    assert "was trained with other settings" in capsys.readouterr().err
+
+
+def test_a_failing_cell_does_not_stop_the_others(
+    scenes: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    argv = [
+        *words(scenes, tmp_path), "--seeds", "0", "--vary", "data.val_fraction=0.3,0",
+    ]  # fmt: skip
+    argv[argv.index("--vary") + 1] = "loss.foreground=dice"
+    assert main(argv) == PARTLY_FAILED
+    out = capsys.readouterr().out
+    assert "dice, val_fraction=0 failed: val_fraction must be in (0, 1)" in out
+    assert "dice, val_fraction=0.3 " in out and (tmp_path / "compare.png").is_file()
+
+
+@pytest.mark.parametrize(
+    ("more", "message"),
+    [
+        (["--vary", "backbone=enett"], "cell 'dice, enett': unknown model 'enett'"),
+        (["--vary", "loss.options={delta: 1}"], "unknown loss.options 'delta'"),
+        (["--metric", "SBT"], "did you mean 'SBD'"),
+        (["--run", "x"], "--run is not for compare"),
+        (["--seeds", "0,0"], "--seeds takes different"),
+        (["--minutes", "1"], "--minutes or --steps"),
+    ],
+)
+def test_refused_before_any_training(
+    scenes: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], more: list[str], message: str
+) -> None:
+    assert main([*words(scenes, tmp_path), *more]) == FAILED
+    assert message in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
+
+
+def test_rows_are_sorted_and_reasons_told() -> None:
+    def result(cell: str, seed: int, sbd: float) -> dict[str, object]:
+        scores = {"SBD": sbd, "|DiC|": 1 - sbd}
+        costs = dict.fromkeys(("parameters", "macs", "memory", "seconds", "network_seconds"), 2e6)
+        return {"cell": cell, "seed": seed, "scores": scores, "costs": costs, "steps": 3,
+                "train_seconds": 60.0}  # fmt: skip
+
+    results = [result("a", 0, 0.4), result("a", 1, 0.6), result("b", 0, 0.7),
+               {"cell": "c", "seed": 0, "failed": "no such loss"}]  # fmt: skip
+    rows = summarise(results, "SBD")
+    assert [row["cell"] for row in rows] == ["b", "a", "c"]
+    assert rows[1]["std"] == pytest.approx(0.02**0.5) and "std" not in rows[0]
+    assert [row["cell"] for row in summarise(results, "|DiC|")] == ["b", "a", "c"]
+    assert "c failed: no such loss" in to_text(rows, "SBD")
+    assert to_markdown(rows, "SBD", "note").endswith("note\n")
+
+
+def test_memory_counts_what_lives_at_once() -> None:
+    spec = ModelSpec(backbone="unet", options={"width": 4, "depth": 2}, embedding_dim=4)
+    small, large = count(spec, (64, 64)), count(spec, (128, 128))
+    weights = 4 * small["parameters"]
+    assert large["macs"] == 4 * small["macs"]
+    assert large["memory"] - weights == pytest.approx(4 * (small["memory"] - weights), rel=0.05)
+    plane = 4 * 64 * 64  # bytes of one float32 map at full size
+    assert 6 * plane < small["memory"] - weights < 40 * plane
+
+
+def test_numbers_have_units() -> None:
+    assert [short(v) for v in (7, 7682, 1.9e6, 1e12)] == ["7", "7.68 k", "1.9 M", "1 T"]
+
+
+def test_frontier_leaves_out_what_is_beaten() -> None:
+    points = [Point("a", 1, 0.5), Point("b", 2, 0.4), Point("c", 2, 0.6), Point("d", 3, 0.6)]
+    assert [p.name for p in frontier(points)] == ["a", "c"]
