@@ -1,0 +1,232 @@
+"""Can every network learn? Each overfits two pictures until SBD >= 0.9; a table of time and memory.
+
+    python scripts/overfit_all.py --data cvppp:CVPPP/A1 [--names unet enet] [--out overfit.json]
+
+Two pictures, cut to their plant and resized to `--size` pixels; no augmentation, no dropout, one
+thread, AdamW at 2e-3 with a cosine over at most `--steps` steps, averaged weights, bfloat16 where
+the processor has it. The loss, the heads and the segmentation are those of training and
+prediction, with predicted foreground. Every network runs in a process
+of its own, so that its peak memory is its own. Networks that are in `--out` already are not run
+again; `--markdown FILE` writes the table.
+"""
+
+import argparse
+import copy
+import json
+import multiprocessing
+import platform
+import resource
+import time
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from embedseg.data import Sample, open_dataset, resize
+from embedseg.device import autocast, choose_amp
+from embedseg.inference.normalise import normalise
+from embedseg.inference.spec import ModelSpec
+from embedseg.io import atomic_path
+from embedseg.labels import relabel
+from embedseg.metrics import symmetric_best_dice
+from embedseg.model import Model, build_from_spec
+from embedseg.models import MODELS
+from embedseg.training.config import LossConfig
+from embedseg.training.objective import Objective
+from embedseg.training.optim import AveragedWeights, build_optimizer, schedule
+
+TARGET = 0.9  # symmetric best Dice
+LEARNING_RATE, WEIGHT_DECAY, WARMUP, CLIP = 2e-3, 1e-4, 20, 5.0
+PICTURES = 2
+MARGIN = 1.1  # side of the cut against that of the plant
+EMA = 0.9
+DROPOUTS = (nn.Dropout, nn.Dropout2d, nn.Dropout3d)
+WIDE = {"width": 32, "max_width": 512}
+# narrower or shallower than published, to keep the whole table within an hour of one core
+REDUCED: dict[str, dict[str, Any]] = {
+    "attention-unet": WIDE,
+    "r2unet": {"width": 16, "max_width": 256},
+    "unet3+": {"width": 16, "max_width": 256},
+    "unet++": {"width": 16, "max_width": 256},
+    "ccnet": {"depth": 50},
+    "deeplabv2": {"depth": 50},
+    "dfn": {"depth": 50},
+    "unet-efficientnet-lite0": {"pretrained": False},
+}
+
+
+def main() -> None:
+    """Run the networks that are missing, smallest first, and write the table."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--data", required=True, help="dataset, kind:location")
+    parser.add_argument("--names", nargs="*", default=sorted(MODELS), choices=sorted(MODELS))
+    parser.add_argument("--size", type=int, default=112, help="side in pixels")
+    parser.add_argument("--steps", type=int, default=400)
+    parser.add_argument("--seconds", type=float, default=240, help="processor time per network")
+    parser.add_argument("--every", type=int, default=25, help="steps between two scores")
+    parser.add_argument("--out", type=Path, default=Path("overfit.json"))
+    parser.add_argument("--markdown", type=Path)
+    arguments = parser.parse_args()
+    torch.set_num_threads(1)
+    everything = open_dataset(arguments.data)
+    samples = [cut(everything[k], arguments.size) for k in range(PICTURES)]
+    rows = json.loads(arguments.out.read_text()) if arguments.out.is_file() else {}
+    for name in sorted(set(arguments.names) - set(rows), key=parameters):
+        rows[name] = in_own_process(name, samples, arguments)
+        with atomic_path(arguments.out) as temporary:
+            temporary.write_text(json.dumps(rows, indent=1))
+        print(line(name, rows[name]), flush=True)
+    if arguments.markdown:
+        with atomic_path(arguments.markdown) as temporary:
+            temporary.write_text(table(rows))
+
+
+def cut(sample: Sample, size: int) -> Sample:
+    """Return the square around the instances with a margin, at `size` pixels."""
+    where = np.argwhere(sample.labels > 0)
+    low, high = where.min(0), where.max(0) + 1
+    side = min(int(MARGIN * (high - low).max()), *sample.labels.shape)
+    top, left = (
+        int(np.clip((a + b - side) // 2, 0, total - side))
+        for a, b, total in zip(low, high, sample.labels.shape, strict=True)
+    )
+    box = (slice(top, top + side), slice(left, left + side))
+    labels = relabel(sample.labels[box])[0]
+    return resize(Sample(sample.image[box], labels, name=sample.name), (size, size))
+
+
+def parameters(name: str) -> int:
+    """Return the number of parameters, without making them."""
+    with torch.device("meta"):
+        options = REDUCED.get(name, {})
+        if name == "unet-efficientnet-lite0":
+            options = {"pretrained": False}
+        return sum(p.numel() for p in MODELS[name](**options).parameters())
+
+
+def in_own_process(
+    name: str, samples: list[Sample], arguments: argparse.Namespace
+) -> dict[str, Any]:
+    """Return the row of `overfit`, or what went wrong."""
+    context = multiprocessing.get_context("fork")
+    receive, send = context.Pipe(duplex=False)
+    worker = context.Process(target=_work, args=(send, name, samples, arguments))
+    worker.start()
+    send.close()
+    try:
+        row = receive.recv()
+    except EOFError:
+        row = {"error": "the process ended without an answer (memory?)"}
+    worker.join()
+    return dict(row)
+
+
+def _work(send: Any, name: str, samples: list[Sample], arguments: argparse.Namespace) -> None:
+    try:
+        row = overfit(name, samples, arguments)
+    except (RuntimeError, ValueError) as error:
+        row = {"error": f"{type(error).__name__}: {error}"}
+    send.send(row)
+
+
+def overfit(name: str, samples: list[Sample], arguments: argparse.Namespace) -> dict[str, Any]:
+    """Train one network until every picture is segmented, or the steps or the time are used up."""
+    device = torch.device("cpu")
+    amp = choose_amp("auto", device)
+    torch.manual_seed(0)
+    spec = ModelSpec(
+        backbone=name,
+        options=REDUCED.get(name, {}),
+        seed_head=True,
+        working_size=arguments.size,
+        min_size=4,
+    )
+    model = Model(build_from_spec(spec), spec, amp=amp)
+    network = model.network
+    for layer in network.modules():
+        if isinstance(layer, DROPOUTS):
+            layer.p = 0.0
+    judge = Model(copy.deepcopy(network), spec, amp=amp)
+    average = AveragedWeights(network, EMA)
+    image = torch.stack([torch.from_numpy(s.image).permute(2, 0, 1) for s in samples])
+    labels = torch.stack([torch.from_numpy(s.labels).long() for s in samples])
+    semantic = (labels > 0).long()
+    inputs = normalise(image, spec.mean, spec.std).contiguous(memory_format=torch.channels_last)
+    objective = Objective(**asdict(LossConfig()))
+    optimizer = build_optimizer(
+        network, name="adamw", learning_rate=LEARNING_RATE, weight_decay=WEIGHT_DECAY
+    )
+    start, scores, loss = time.process_time(), [0.0], torch.zeros(())
+    wall = time.perf_counter()
+    step_seconds: list[float] = []
+    history: list[float] = []
+    for step in range(arguments.steps):
+        began = time.process_time()
+        for group in optimizer.param_groups:
+            group["lr"] = LEARNING_RATE * schedule(step / arguments.steps, step, WARMUP)
+        network.train()
+        with autocast(device, amp):
+            outputs = network(inputs)
+        loss, _ = objective(outputs, labels, semantic)
+        optimizer.zero_grad()
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(network.parameters(), CLIP)
+        optimizer.step()
+        average.update(network)
+        step_seconds.append(time.process_time() - began)
+        if (step + 1) % arguments.every == 0:
+            judge.network.load_state_dict(average.state)
+            scores = score(judge, samples)
+            history.append(round(min(scores), 3))
+            if min(scores) >= TARGET or time.process_time() - start > arguments.seconds:
+                break
+    return {
+        "options": REDUCED.get(name, {}),
+        "parameters": sum(p.numel() for p in network.parameters()),
+        "sbd": min(scores),
+        "history": history,
+        "loss": float(loss.detach()),
+        "steps": step + 1,
+        "cpu_seconds": time.process_time() - start,
+        "wall_seconds": time.perf_counter() - wall,
+        "step_seconds": float(np.median(step_seconds)),
+        "memory_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+        "amp": amp,
+        "decoder": network.decoder_kind,
+    }
+
+
+def score(model: Model, samples: list[Sample]) -> list[float]:
+    """Return the symmetric best Dice of each picture, in evaluation mode."""
+    return [symmetric_best_dice(model.segment(s.image).labels, s.labels) for s in samples]
+
+
+def line(name: str, row: dict[str, Any]) -> str:
+    """Return a row of the table."""
+    if "error" in row:
+        return f"| {name} | | | | | | | | {row['error']} |"
+    options = ", ".join(f"{k}={v}" for k, v in row["options"].items()) or "as published"
+    return (
+        f"| {name} | {options} | {row['decoder']} | {row['parameters'] / 1e6:.2f} | "
+        f"{row['sbd']:.3f} | {row['steps']} | {row['cpu_seconds']:.0f} | "
+        f"{1000 * row['step_seconds']:.0f} | {row['memory_mb']:.0f} |"
+    )
+
+
+def table(rows: dict[str, dict[str, Any]]) -> str:
+    """Return the table as markdown."""
+    head = (
+        "| network | options | decoder | M parameters | SBD (worse picture) | steps | CPU s | "
+        "ms a step | peak MB |"
+    )
+    rule = "|---|---|---|--:|--:|--:|--:|--:|--:|"
+    where = f"torch {torch.__version__}, one thread, {platform.machine()}"
+    lines = [line(name, row) for name, row in sorted(rows.items())]
+    return "\n".join([head, rule, *lines, "", f"({where})", ""])
+
+
+if __name__ == "__main__":
+    main()
