@@ -3,7 +3,7 @@
     python scripts/overfit_all.py --data cvppp:CVPPP/A1 [--names unet enet] [--out overfit.json]
 
 Two pictures, cut to their plant and resized to `--size` pixels; no augmentation, no dropout, one
-thread, AdamW at 2e-3 with a cosine over at most `--steps` steps, averaged weights, bfloat16 where
+thread, AdamW at 8e-3 with a cosine over at most `--steps` steps, averaged weights, bfloat16 where
 the processor has it. The loss, the heads and the segmentation are those of training and
 prediction, with predicted foreground. Every network runs in a process
 of its own, so that its peak memory is its own. Networks that are in `--out` already are not run
@@ -39,7 +39,7 @@ from embedseg.training.objective import Objective
 from embedseg.training.optim import AveragedWeights, build_optimizer, schedule
 
 TARGET = 0.9  # symmetric best Dice
-LEARNING_RATE, WEIGHT_DECAY, WARMUP, CLIP = 2e-3, 1e-4, 20, 5.0
+LEARNING_RATE, WEIGHT_DECAY, WARMUP, CLIP = 8e-3, 1e-4, 20, 5.0
 PICTURES = 2
 MARGIN = 1.1  # side of the cut against that of the plant
 EMA = 0.9
@@ -64,8 +64,8 @@ def main() -> None:
     parser.add_argument("--data", required=True, help="dataset, kind:location")
     parser.add_argument("--names", nargs="*", default=sorted(MODELS), choices=sorted(MODELS))
     parser.add_argument("--size", type=int, default=112, help="side in pixels")
-    parser.add_argument("--steps", type=int, default=400)
-    parser.add_argument("--seconds", type=float, default=240, help="processor time per network")
+    parser.add_argument("--steps", type=int, default=600)
+    parser.add_argument("--seconds", type=float, default=150, help="processor time per network")
     parser.add_argument("--every", type=int, default=25, help="steps between two scores")
     parser.add_argument("--out", type=Path, default=Path("overfit.json"))
     parser.add_argument("--markdown", type=Path)
