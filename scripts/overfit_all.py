@@ -65,7 +65,7 @@ def main() -> None:
     parser.add_argument("--names", nargs="*", default=sorted(MODELS), choices=sorted(MODELS))
     parser.add_argument("--size", type=int, default=112, help="side in pixels")
     parser.add_argument("--steps", type=int, default=600)
-    parser.add_argument("--seconds", type=float, default=150, help="processor time per network")
+    parser.add_argument("--seconds", type=float, default=75, help="processor time per network")
     parser.add_argument("--every", type=int, default=25, help="steps between two scores")
     parser.add_argument("--out", type=Path, default=Path("overfit.json"))
     parser.add_argument("--markdown", type=Path)
@@ -181,6 +181,7 @@ def overfit(name: str, samples: list[Sample], arguments: argparse.Namespace) -> 
             judge.network.load_state_dict(average.state)
             scores = score(judge, samples)
             history.append(round(min(scores), 3))
+            print(f"  {name} step {step + 1}: SBD {min(scores):.3f}", flush=True)
             if min(scores) >= TARGET or time.process_time() - start > arguments.seconds:
                 break
     return {

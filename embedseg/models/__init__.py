@@ -5,6 +5,7 @@ from typing import Any
 
 from embedseg.models.attention_unet import attention_unet
 from embedseg.models.backbone import Backbone
+from embedseg.models.banet import banet
 from embedseg.models.basenet import basenet
 from embedseg.models.bisenet import bisenet
 from embedseg.models.c3net import c3net
@@ -50,6 +51,7 @@ from embedseg.models.vnet import vnet
 
 MODELS: dict[str, Callable[..., Any]] = {
     "attention-unet": attention_unet,
+    "banet": banet,
     "basenet": basenet,
     "bisenet": bisenet,
     "c3net": c3net,
