@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 
 from embedseg import __version__
 from embedseg.commands import (
+    backbones,
     check_data,
     compare,
     demo,
@@ -99,6 +100,7 @@ COMMANDS: dict[str, Command] = {
     "info": (info.add_arguments, info.run, "describe a model or this installation"),
     "tune": (tune.add_arguments, tune.run, "find the post-processing that suits a run"),
     "models": (models.add_arguments, models.run, "list the models that ship with embedseg"),
+    "backbones": (backbones.add_arguments, backbones.run, "list the networks"),
     "losses": (losses.add_arguments, losses.run, "list the losses for the foreground head"),
     "demo": (demo.add_arguments, demo.run, "train, segment and look, on generated leaves"),
 }

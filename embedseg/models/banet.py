@@ -38,9 +38,9 @@ def banet(
 class BANet(Backbone):
     """Semantic branch to a boundary map; image and map to boundary features; both fused.
 
-    Semantic: 3x3 convolution of stride 4, three times (max pooling, bottleneck), their maps enlarged
-    and added up to 1/4; a 3x3 convolution gives the map. Boundary: a 3x3 convolution of stride 2
-    over image and map. Fusion is BiSeNet's.
+    Semantic: 3x3 convolution of stride 4, three times (max pooling, bottleneck), their maps
+    enlarged and added up to 1/4; a 3x3 convolution gives the map. Boundary: a 3x3 convolution of
+    stride 2 over image and map. Fusion is BiSeNet's.
     """
 
     stride = 2
