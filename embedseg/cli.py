@@ -16,10 +16,12 @@ from embedseg.commands import (
     demo,
     evaluate,
     info,
+    lanes,
     losses,
     models,
     predict,
     train,
+    train_hnet,
     tune,
     visualize,
 )
@@ -62,7 +64,9 @@ def model_first(argv: Sequence[str]) -> list[str]:
         name, equals, model = word.partition("=")
         if name == "--model" and (equals or index + 1 < len(argv)):
             rest = argv[index + 1 :] if equals else argv[index + 2 :]
-            return [argv[0], model if equals else argv[index + 1], *argv[1:index], *rest]
+            model = model if equals else argv[index + 1]
+            start = 2 if argv[:1] == ["lanes"] else 1  # lanes predict MODEL
+            return [*argv[:start], model, *argv[start:index], *rest]
     return list(argv)
 
 
@@ -96,6 +100,8 @@ COMMANDS: dict[str, Command] = {
     "predict": (predict.add_arguments, predict.run, "segment images with a trained model"),
     "visualize": (visualize.add_arguments, visualize.run, "pictures and a page to explore"),
     "evaluate": (evaluate.add_arguments, evaluate.run, "score label images or a model"),
+    "lanes": (lanes.add_arguments, lanes.run, "find lanes as curves"),
+    "train-hnet": (train_hnet.add_arguments, train_hnet.run, "train H-Net on lanes"),
     "check-data": (check_data.add_arguments, check_data.run, "find what is wrong with a data set"),
     "info": (info.add_arguments, info.run, "describe a model or this installation"),
     "tune": (tune.add_arguments, tune.run, "find the post-processing that suits a run"),

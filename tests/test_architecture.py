@@ -29,8 +29,8 @@ ALLOWED: dict[str, set[str]] = {
     "clustering": set(),
 }  # fmt: skip
 FREE = {  # what users call: may use all
-    "cli", "commands", "comparison", "demo", "ensemble", "predict", "evaluate", "info", "visualize",
-    "__init__",
+    "cli", "commands", "comparison", "demo", "driving", "ensemble", "predict", "evaluate", "info",
+    "visualize", "__init__",
 }  # fmt: skip
 HEAVY_CALLS = {"cuda"}  # a device comes from the inputs
 

@@ -4,6 +4,7 @@ import argparse
 import sys
 from pathlib import Path
 
+from embedseg.commands import lane_scores
 from embedseg.commands.common import PARTLY_FAILED, add_device, add_views, load_joint
 
 
@@ -23,12 +24,25 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--csv", type=Path, help="also write the table as CSV")
     parser.add_argument("--json", type=Path, help="also write the table as JSON")
+    lanes = parser.add_argument_group("lanes")
+    lanes.add_argument(
+        "--format", choices=("tusimple", "culane"),
+        help="the official lane score: two TuSimple files, or two folders of .lines.txt",
+    )  # fmt: skip
+    lanes.add_argument(
+        "--categories", type=Path, metavar="DIR", help="culane: the folder list/test_split"
+    )
+    lanes.add_argument(
+        "--ignore-run-time", action="store_true", help="tusimple: slow frames are not empty"
+    )
     add_device(parser)
     add_views(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Print the scores of label files against truth, or of a model on a data set."""
+    if lane_scores.asked(arguments):
+        return lane_scores.run(arguments)
     from embedseg.evaluate import evaluate_folders, evaluate_model
     from embedseg.io import atomic_path
 

@@ -1,9 +1,10 @@
-"""`embedseg predict`: segment images with a trained model."""
+"""`embedseg predict`: segment images, or the lanes of a video, with a trained model."""
 
 import argparse
 import sys
 from pathlib import Path
 
+from embedseg.commands import drive
 from embedseg.commands.common import (
     FAILED,
     PARTLY_FAILED,
@@ -18,7 +19,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of `predict`."""
     add_model(parser)
     parser.add_argument("images", nargs="+", help="files, folders, globs, or - for paths on stdin")
-    parser.add_argument("--out", type=Path, default=Path("predictions"), help="folder to write to")
+    parser.add_argument(
+        "--out", type=Path, default=Path("predictions"),
+        help="folder to write to; NAME.mp4 for the lanes of a video or of a folder of frames",
+    )  # fmt: skip
+    parser.add_argument("--rate", type=float, help="frames a second of a video (folders: 20)")
     parser.add_argument(
         "--save", nargs="+", default=["labels", "overlay"], metavar="WHAT",
         help="of labels, overlay, pca, embedding, foreground, scores (default: labels overlay)",
@@ -31,6 +36,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Segment pictures; print what was written, report what failed."""
+    if drive.is_video(arguments.out) or drive.is_video(arguments.images[0]):
+        return drive.run(arguments)
+    if arguments.rate is not None:
+        raise ValueError("--rate goes with a video: give --out NAME.mp4")
     from embedseg.io import list_images
     from embedseg.predict import predict_files
 

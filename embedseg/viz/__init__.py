@@ -5,6 +5,7 @@ from embedseg.viz.compare import Verdict, compare, judge
 from embedseg.viz.curves import plot_metrics
 from embedseg.viz.drawings import drawings
 from embedseg.viz.explorer import write_explorer
+from embedseg.viz.lanes import lane_overlay
 from embedseg.viz.maps import distance_map, heat_picture, margin_map, margin_picture
 from embedseg.viz.overlay import overlay
 from embedseg.viz.pca import PcaBasis, pca_rgb
@@ -24,6 +25,7 @@ __all__ = [
     "heat_picture",
     "instance_colors",
     "judge",
+    "lane_overlay",
     "margin_map",
     "margin_picture",
     "overlay",

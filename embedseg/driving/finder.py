@@ -1,0 +1,169 @@
+"""From pictures to lanes: network, foreground, clustering, one curve for each cluster.
+
+Three steps that a stream may run at the same time (`stream.py`): `prepare` the pictures, run the
+`network`, make the `lanes`. The curves are fitted at the network's grid and come in coordinates of
+the picture; nothing is ever brought to the picture's size but the curves' points.
+"""
+
+import json
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from clustering.assign import merge_centres
+from clustering.base import NOISE
+from embedseg.inference.normalise import stretch_contrast
+from embedseg.inference.segment import resize_picture, working_shape
+from embedseg.io import InputError
+from embedseg.lanes.curves import Method, fit_lanes
+from embedseg.lanes.hnet import HNet, image_homography
+from embedseg.lanes.polylines import Lanes, Points
+from embedseg.model import Model
+
+Picture = NDArray[np.uint8]
+
+
+class Found(NamedTuple):
+    """The lanes of a picture, numbered from left to right, and their mean embeddings (C, E)."""
+
+    lanes: Lanes
+    means: NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class LaneFinder:
+    """Finds the lanes of pictures with a trained model.
+
+    `homography` (3, 3) of the picture's pixels, or an `hnet` that predicts one for each picture,
+    straightens the road before a curve is fitted. `method`, `degree` and `step` are those of
+    `fit_lanes`; instances of fewer than the model's `min_size` pixels are left out. Of the model's
+    post-processing `core_step`, `components` and `tta` are not used: lanes are thin, so that every
+    pixel may found a cluster; cars cut them, so that an instance keeps all its pieces; and a frame
+    is seen once, for speed.
+    """
+
+    model: Model
+    method: Method = "polynomial"
+    degree: int = 3
+    step: float = 10.0
+    homography: NDArray[np.float64] | None = None
+    hnet: HNet | None = None
+    _clusterers: dict[str, Any] = field(default_factory=dict, repr=False)
+
+    def __post_init__(self) -> None:
+        if self.homography is not None and self.hnet is not None:
+            raise ValueError("give either a homography or an H-Net, not both")
+
+    def __call__(self, image: Picture, name: str = "") -> Found:
+        """Return the lanes of one picture (H, W, 3) uint8."""
+        outputs = self.network([self.prepare(image)], [name])
+        return self.lanes(outputs, 0, image, name)
+
+    def prepare(self, image: Picture) -> Picture:
+        """Return the picture as the network sees it, (3, h, w) uint8."""
+        spec = self.model.spec
+        small = resize_picture(image, working_shape(image.shape[:2], spec.working_size))
+        small = stretch_contrast(small) if spec.stretch else small
+        return np.ascontiguousarray(small.transpose(2, 0, 1))
+
+    def network(
+        self, prepared: Sequence[Picture], names: Sequence[str]
+    ) -> dict[str, NDArray[np.float32]]:
+        """Return the embedding (B, E, h, w) and the logits (B, K, h, w) of pictures of one size.
+
+        Raises InputError, with the name of the picture, for what is not finite.
+        """
+        outputs = self.model(torch.from_numpy(np.stack(prepared)))
+        arrays = {key: outputs[key].cpu().numpy() for key in ("embedding", "semantic")}
+        for key, values in arrays.items():
+            for name, part in zip(names, values, strict=True):
+                if not math.isfinite(float(part.sum(dtype=np.float64))):
+                    raise InputError(
+                        f"{name}: the network's {key} is not finite; its weights are damaged or "
+                        "its training diverged (see metrics.csv of the run)"
+                    )
+        return arrays
+
+    def lanes(
+        self, outputs: dict[str, NDArray[np.float32]], index: int, image: Picture, name: str
+    ) -> Found:
+        """Return the lanes of picture `index` of the network's outputs."""
+        plane = self.homography
+        if self.hnet is not None:
+            plane = image_homography(self.hnet, image)
+        labels, means = self.cluster(outputs["embedding"][index], outputs["semantic"][index])
+        lanes = fit_lanes(
+            labels,
+            (image.shape[0], image.shape[1]),
+            method=self.method,
+            degree=self.degree,
+            homography=plane,
+            min_pixels=-(-self.model.spec.min_size // self.model.spec.output_stride**2),
+            step=self.step,
+            name=name,
+        )
+        order = sorted(range(len(lanes)), key=lambda i: foot(lanes.points[i], image.shape[0]))
+        kept = [lanes.ids[i] - 1 for i in order]
+        return Found(
+            Lanes(tuple(lanes.points[i] for i in order), lanes.size, name),
+            means[kept] if kept else np.zeros((0, means.shape[1]), np.float32),
+        )
+
+    def cluster(
+        self, embedding: NDArray[np.float32], logits: NDArray[np.float32]
+    ) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
+        """Return labels (h, w), 0 where there is no lane, and the mean embedding of each label."""
+        spec = self.model.spec
+        mask = foreground(logits, spec.foreground_threshold)
+        if spec.clusterer not in self._clusterers:
+            self._clusterers[spec.clusterer] = spec.build_clusterer()
+        fitted = self._clusterers[spec.clusterer].fit_image(embedding, mask)
+        members, means = fitted.labels_, fitted.cluster_centers_
+        if spec.merge > 0 and len(means) > 1:
+            counts = np.bincount(members[members != NOISE], minlength=len(means))
+            means, _, new = merge_centres(means, counts, spec.merge)
+            members = np.where(members != NOISE, np.asarray(new)[members], NOISE)
+        labels = np.zeros(mask.shape, np.int32)
+        labels[mask] = members + 1
+        return labels, np.asarray(means, np.float32)
+
+
+def foreground(logits: NDArray[np.float32], threshold: float) -> NDArray[np.bool_]:
+    """Return where the probability of any class but background exceeds `threshold`.
+
+    `logits` (K, h, w): one class by a sigmoid, more by a softmax with the background first.
+    """
+    edge = math.log(threshold / (1 - threshold))
+    if len(logits) == 1:
+        return np.asarray(logits[0] > edge)
+    if len(logits) == 2:
+        return np.asarray(logits[1] - logits[0] > edge)
+    top = logits[1:].max(axis=0)
+    rest = top + np.log(np.exp(logits[1:] - top).sum(axis=0))
+    return np.asarray(rest - logits[0] > edge)
+
+
+def foot(lane: Points, height: int) -> float:
+    """Return x at which a lane, straight on from its lower end, reaches the bottom row."""
+    low = lane[np.argsort(lane[:, 1], kind="stable")][-2:]
+    if len(low) < 2 or low[1, 1] - low[0, 1] < 1e-6:
+        return float(lane[-1, 0])
+    slope = (low[1, 0] - low[0, 0]) / (low[1, 1] - low[0, 1])
+    return float(low[1, 0] + slope * (height - 1 - low[1, 1]))
+
+
+def read_homography(path: Path) -> NDArray[np.float64]:
+    """Return the (3, 3) matrix of a JSON file with 3 rows of 3 numbers; InputError for another."""
+    try:
+        plane = np.array(json.loads(path.read_text(encoding="utf-8")), dtype=np.float64)
+    except (OSError, ValueError, TypeError) as error:
+        raise InputError(f"{path}: not a JSON file with 3 rows of 3 numbers ({error})") from error
+    if plane.shape != (3, 3) or not np.isfinite(plane).all() or np.linalg.det(plane) == 0:
+        raise InputError(f"{path}: the homography must be an invertible 3 x 3 matrix")
+    return plane

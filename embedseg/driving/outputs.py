@@ -1,0 +1,187 @@
+"""Lanes of pictures to one file of lanes and overlays; lanes of a drive to a video and a table."""
+
+import logging
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+
+from tqdm import tqdm
+
+from embedseg.driving.finder import LaneFinder
+from embedseg.driving.stream import Seen, see
+from embedseg.io import InputError, read_image, write_image
+from embedseg.lanes.culane import read_list
+from embedseg.lanes.polylines import Lanes
+from embedseg.lanes.tusimple import read_records
+from embedseg.lanes.video import (
+    FOLDER_RATE,
+    PICTURES,
+    Frame,
+    check_rate,
+    in_order,
+    open_drive,
+    read_frames,
+    write_video,
+)
+from embedseg.lanes.writers import FORMATS, write_lanes
+from embedseg.names import unknown
+
+logger = logging.getLogger(__name__)
+SLOW = 200.0  # ms; the TuSimple benchmark counts slower frames as empty
+
+
+@dataclass
+class Outcome:
+    """What became of the pictures: how many frames and lanes, reasons of failures, seconds."""
+
+    frames: int = 0
+    lanes: int = 0
+    failures: dict[str, str] = field(default_factory=dict)
+    seconds: float = 0.0
+    broken_off: bool = False
+
+    @property
+    def rate(self) -> float:
+        """Frames a second."""
+        return self.frames / max(self.seconds, 1e-9)
+
+    def note(self, seen: Seen) -> None:
+        """Count a frame."""
+        self.frames += 1
+        self.lanes += len(seen.lanes)
+
+
+@dataclass(frozen=True)
+class Pictures:
+    """Pictures to look at: `names` below `root`; `rows` h_samples where a label file gave them."""
+
+    root: Path
+    names: list[str]
+    rows: list[float] | None = None
+
+
+def list_pictures(place: Path, names: Path | None = None) -> Pictures:
+    """Return the pictures of a folder and all folders in it, or those that `names` lists.
+
+    `names`: a TuSimple label file (raw_file and h_samples of each line) or a list of paths below
+    `place` as CULane's. Raises InputError where there is none, or h_samples differ between lines.
+    """
+    if names is not None and names.suffix == ".json":
+        records = read_records(names)
+        rows = records[0].get("h_samples")
+        if any(record.get("h_samples") != rows for record in records):
+            raise InputError(f"{names}: h_samples differ between its lines; use one file for each")
+        return Pictures(place, [record["raw_file"] for record in records], rows)
+    if names is not None:
+        return Pictures(place, read_list(names))
+    if place.is_file():
+        return Pictures(place.parent, [place.name])
+    if not place.is_dir():
+        raise InputError(f"{place}: no such picture or folder of pictures")
+    below = (path.relative_to(place) for path in place.rglob("*") if path.is_file())
+    found = [p for p in below if p.suffix.lower() in PICTURES and p.name[0] != "."]
+    if not found:
+        raise InputError(f"{place}: holds no picture; they end in {', '.join(sorted(PICTURES))}")
+    return Pictures(place, [path.as_posix() for path in in_order(found)])
+
+
+def predict_lanes(
+    finder: LaneFinder,
+    pictures: Pictures,
+    out: Path,
+    format: str,
+    *,
+    overlays: Path | None = None,
+    track: bool = False,
+    rate: float = FOLDER_RATE,
+    batch: int = 1,
+) -> Outcome:
+    """Write the lanes of pictures as `format` (of FORMATS) to `out`, and drawings to `overlays`.
+
+    `track`: the pictures are the frames of one drive at `rate` frames a second; ids then follow the
+    lanes, and times are written. A picture that is missing or cannot be read is reported and left
+    out. The times that TuSimple's format holds are those from picture to curves.
+    """
+    check_rate(rate)
+    if format not in FORMATS:
+        raise unknown("lane format", format, FORMATS)
+    if format == "culane" and out.is_file():
+        raise InputError(f"{out}: is a file; culane writes one file for each picture into a folder")
+    outcome, begin = Outcome(), time.monotonic()
+    found: list[Lanes] = []
+    times: dict[str, float] = {}
+    frames = _read(pictures, rate, outcome)
+    bar = tqdm(total=len(pictures.names), unit="frame", disable=None)
+    with bar:
+        for seen in see(finder, frames, batch=batch, track=track, draw=overlays is not None):
+            outcome.note(seen)
+            found.append(seen.lanes)
+            times[seen.lanes.name] = seen.run_time
+            if overlays is not None and seen.drawn is not None:
+                write_image(overlays / _flat(seen.lanes.name), seen.drawn)
+            bar.update()
+    if not found:
+        raise InputError(next(iter(outcome.failures.values())))
+    if format == "tusimple":
+        write_lanes(found, out, format, h_samples=pictures.rows, run_times=times)
+        _warn_of_slow(times)
+    else:
+        write_lanes(found, out, format)
+    outcome.seconds = time.monotonic() - begin
+    return outcome
+
+
+def _read(pictures: Pictures, rate: float, outcome: Outcome) -> Iterator[Frame]:
+    for index, name in enumerate(pictures.names):
+        try:
+            image = read_image(pictures.root / name.lstrip("/"))
+        except InputError as error:
+            outcome.failures[name] = str(error)
+            logger.error("%s", error)
+            continue
+        yield Frame(image, name, index / rate)
+
+
+def _flat(name: str) -> str:
+    """Return the drawing's file name of a picture: folders joined, ending in .png."""
+    return "_".join(PurePosixPath(name.lstrip("/")).with_suffix(".png").parts)
+
+
+def _warn_of_slow(times: dict[str, float]) -> None:
+    slow = sum(value > SLOW for value in times.values())
+    if slow:
+        logger.warning(
+            "%d of %d frames took more than 200 ms, which the TuSimple score counts as empty; "
+            "score with --ignore-run-time to see how good the lanes are",
+            slow, len(times),
+        )  # fmt: skip
+
+
+def predict_drive(
+    finder: LaneFinder, place: Path, out: Path, *, rate: float | None = None, batch: int = 1
+) -> Outcome:
+    """Draw the lanes of a video or a folder of frames into the video `out`, ids kept over frames.
+
+    Beside it, `<stem>.csv` has every point of every lane: image, time, lane, point, x, y. `rate`
+    replaces the frames a second of the video (folders: 20). If the drive breaks off or the work
+    is interrupted, both files hold the frames until then, and the outcome or the error says so.
+    """
+    drive = open_drive(place, rate=rate)
+    outcome, begin = Outcome(), time.monotonic()
+    found: list[Lanes] = []
+    bar = tqdm(total=drive.frames or None, unit="frame", disable=None)
+    try:
+        with bar, write_video(out, drive.rate) as video:
+            for seen in see(finder, read_frames(drive), batch=batch, track=True, draw=True):
+                if seen.drawn is not None:
+                    video.add(seen.drawn)
+                outcome.note(seen)
+                found.append(seen.lanes)
+                bar.update()
+    finally:
+        if found:
+            write_lanes(found, out.with_suffix(".csv"), "csv")
+    outcome.seconds = time.monotonic() - begin
+    outcome.broken_off = outcome.frames < drive.frames
+    return outcome
