@@ -56,6 +56,7 @@ NETWORKS: dict[str, Entry] = {
     "galdnet": Entry(47.83, 103.5, "MIT", "small objects beside large ones, GPU"),
     "highresnet": Entry(0.276, 35.99, "Apache-2.0 (NiftyNet)", "thin structures, volumes"),
     "icnet": Entry(47.54, 8.748, FAST, "large pictures, quality at three scales"),
+    "lanenet": Entry(0.542, 1.530, "no original code", "lanes: one encoder, two branches"),
     "lednet": Entry(0.963, 3.452, "MIT", "small models"),
     "linknet": Entry(11.54, 5.738, ESN, "fast U-Net-like, own ResNet-18 weights"),
     "portraitnet": Entry(2.083, 1.114, "no licence file", "phones, full-resolution decoder"),

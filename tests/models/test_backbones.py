@@ -108,7 +108,7 @@ SMALL: dict[str, dict[str, Any]] = {
     "sqnet": {"width": 0.1},
     "cgnet": {"blocks": (2, 2)},
     "edanet": {"growth": 8},
-    "banet": {"width": 8},
+    "banet": {"width": 32},
     "bisenet": {"width": 8},
     "espnetv2": {"scale": 0.5},
     **dict.fromkeys(("ccnet", "deeplabv2", "galdnet", "icnet", "pspnet"), RES | DEEP),
