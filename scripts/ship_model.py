@@ -67,12 +67,15 @@ def ship(
     names: Path | None,
     words: dict[str, str],
     folder: Path = FOLDER,
+    tolerance: float | None = None,
 ) -> Scores:
     """Write the shipped form of `run` into `folder` and return its scores on `data`.
 
     `words` holds title, trained_on, data_licence, protocol and notes of the card. Raises
-    InputError, and leaves nothing behind, where the file is too large or scores differently.
+    InputError, and leaves nothing behind, where the file is too large or scores differently by more
+    than `tolerance` (default: TOLERANCE).
     """
+    tolerance = TOLERANCE if tolerance is None else tolerance
     model = Model.load(run, device="cpu", amp="off")
     before = evaluate_model(model, data, names)
     file = folder / f"{name}.safetensors"
@@ -85,7 +88,7 @@ def ship(
             )
         after = evaluate_model(Model.load(temporary, device="cpu", amp="off"), data, names)
         for key in COMPARED:
-            if abs(after.summary[key] - before.summary[key]) > TOLERANCE:
+            if abs(after.summary[key] - before.summary[key]) > tolerance:
                 raise InputError(
                     f"{run}: {key} is {before.summary[key]:.4f}, but {after.summary[key]:.4f} in "
                     "half precision"
