@@ -4,21 +4,18 @@ import json
 from collections.abc import Mapping
 from inspect import signature
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
 from embedseg.device import Amp, autocast, channels_last, choose_amp, choose_device
-from embedseg.inference.joint import joint_outputs
+from embedseg.inference.joint import Member
 from embedseg.inference.normalise import normalise
-from embedseg.inference.result import Segmentation
-from embedseg.inference.segment import check_foreground, segment_outputs
+from embedseg.inference.segmenter import Segmenter
 from embedseg.inference.spec import ModelSpec
-from embedseg.io import InputError, atomic_path, read_image
+from embedseg.io import InputError, atomic_path
 from embedseg.models import MODELS, EmbeddingNet, build_network
 from embedseg.names import unknown
 from embedseg.weights import shipped
@@ -26,7 +23,7 @@ from embedseg.weights import shipped
 KEY = "embedseg"  # of the description among the file's metadata
 
 
-class Model:
+class Model(Segmenter):
     """A network on a device with its `ModelSpec`; callable on a uint8 image batch.
 
     `model(batch (B, 3, H, W) uint8)` returns float32 `{"embedding", "semantic"}`, the way
@@ -55,30 +52,9 @@ class Model:
             outputs = self.network(image.to(memory_format=torch.channels_last))
         return {name: value.float() for name, value in outputs.items()}
 
-    def segment(
-        self,
-        image: str | Path | NDArray[np.uint8],
-        *,
-        foreground: NDArray[Any] | None = None,
-        clusterer: Any = None,
-    ) -> Segmentation:
-        """Segment a file or an (H, W, 3) uint8 array; see `embedseg.inference.segment.segment`."""
-        image, name = picture_of(image)
-        check_foreground(image, foreground)
-        return segment_outputs(
-            self.outputs(image, name),
-            image,
-            self.spec,
-            foreground=foreground,
-            clusterer=clusterer,
-            name=name,
-        )
-
-    def outputs(self, image: NDArray[np.uint8], name: str = "image") -> dict[str, torch.Tensor]:
-        """Return the outputs for a picture (H, W, 3), joined over the views that the spec names."""
-        return joint_outputs(
-            image, [(self, self.spec)], tta=self.spec.tta, scales=self.spec.tta_scales, name=name
-        )
+    def members(self) -> list[Member]:
+        """Return the network with its spec, the only member."""
+        return [(self, self.spec)]
 
     def save(self, path: Path) -> None:
         """Write the network and its description; the file appears whole or not at all."""
@@ -107,13 +83,6 @@ class Model:
                 f"{file}: the weights do not fit the network {spec.backbone!r} they name ({reason})"
             ) from error
         return cls(network, spec, device=device, amp=amp, name=path.stem)
-
-
-def picture_of(image: str | Path | NDArray[np.uint8]) -> tuple[NDArray[np.uint8], str]:
-    """Return a picture (H, W, 3), read if it is a file, and its name: the stem, or "image"."""
-    if isinstance(image, str | Path):
-        return read_image(Path(image)), Path(image).stem
-    return image, "image"
 
 
 def build_from_spec(spec: ModelSpec, *, pretrained: bool = False) -> EmbeddingNet:

@@ -6,9 +6,8 @@ nearest-neighbour sampling. A mirrored road is a road: ids stay with their lanes
 
 import numpy as np
 
-from embedseg.data.geometry import as_pair, random_matrix, warp
 from embedseg.data.lane_sample import LaneSample
-from embedseg.data.transforms import AugmentConfig, change_light, ignore_slivers, scale_range
+from embedseg.data.transforms import AugmentConfig, change_light, ignore_slivers, move
 from embedseg.labels import IGNORE
 from embedseg.lanes.masks import draw_lanes
 from embedseg.lanes.polylines import clipped, moved
@@ -21,22 +20,8 @@ def augment_lanes(
 
     `config` means what it means for `augment`; the lanes of the result are cut at its border.
     """
-    size_in = (sample.labels.shape[0], sample.labels.shape[1])
-    size = size_in if config.size is None else as_pair(config.size)
-    matrix = random_matrix(
-        size_in,
-        size,
-        rng,
-        scale=scale_range(config, size_in, size),
-        rotation=config.rotation,
-        translation=config.translation,
-        flips=(config.flip_horizontal, config.flip_vertical),
-        random_crop=config.random_crop,
-    )
-    seen = warp(
-        sample, matrix, size, border=config.border, fill=config.fill, outside=config.outside
-    )
-    placed = moved(sample.lanes, matrix, size)
+    seen, matrix = move(sample, config, rng)
+    placed = moved(sample.lanes, matrix, (seen.labels.shape[0], seen.labels.shape[1]))
     labels = draw_lanes(placed, width=sample.width)
     labels[seen.labels == IGNORE] = IGNORE
     labels = ignore_slivers(labels, config.min_pixels)

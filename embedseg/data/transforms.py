@@ -80,6 +80,16 @@ class AugmentConfig:
 
 def augment(sample: Sample, config: AugmentConfig, rng: np.random.Generator) -> Sample:
     """Return a randomly changed copy of `sample`; the same generator state gives the same copy."""
+    moved, _ = move(sample, config, rng)
+    image = change_light(moved.image, config, rng)
+    labels = ignore_slivers(moved.labels, config.min_pixels)
+    return Sample(image, labels, moved.semantic, sample.name)
+
+
+def move(
+    sample: Sample, config: AugmentConfig, rng: np.random.Generator
+) -> tuple[Sample, NDArray[np.float64]]:
+    """Return `sample` placed anew at the output's size, and the (2, 3) matrix that moved it."""
     size_in = (sample.labels.shape[0], sample.labels.shape[1])
     size = size_in if config.size is None else as_pair(config.size)
     matrix = random_matrix(
@@ -95,9 +105,7 @@ def augment(sample: Sample, config: AugmentConfig, rng: np.random.Generator) -> 
     moved = warp(
         sample, matrix, size, border=config.border, fill=config.fill, outside=config.outside
     )
-    image = change_light(moved.image, config, rng)
-    labels = ignore_slivers(moved.labels, config.min_pixels)
-    return Sample(image, labels, moved.semantic, sample.name)
+    return moved, matrix
 
 
 def change_light(

@@ -1,0 +1,57 @@
+"""What one model and several models as one have in common: a picture in, its instances out."""
+
+from abc import ABC, abstractmethod
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from embedseg.inference.joint import Member, joint_outputs
+from embedseg.inference.result import Segmentation
+from embedseg.inference.segment import check_foreground, segment_outputs
+from embedseg.inference.spec import ModelSpec
+from embedseg.io import read_image
+
+
+class Segmenter(ABC):
+    """Networks whose outputs are joined and clustered once, as `spec` says."""
+
+    spec: ModelSpec
+
+    @abstractmethod
+    def members(self) -> list[Member]:
+        """Return each network with its own spec."""
+
+    def outputs(self, image: NDArray[np.uint8], name: str = "image") -> dict[str, torch.Tensor]:
+        """Return the outputs for a picture (H, W, 3), joined over members and the spec's views."""
+        return joint_outputs(
+            image, self.members(), tta=self.spec.tta, scales=self.spec.tta_scales, name=name
+        )
+
+    def segment(
+        self,
+        image: str | Path | NDArray[np.uint8],
+        *,
+        foreground: NDArray[Any] | None = None,
+        clusterer: Any = None,
+    ) -> Segmentation:
+        """Segment a file or an (H, W, 3) uint8 array; see `embedseg.inference.segment.segment`."""
+        image, name = picture_of(image)
+        check_foreground(image, foreground)
+        return segment_outputs(
+            self.outputs(image, name),
+            image,
+            self.spec,
+            foreground=foreground,
+            clusterer=clusterer,
+            name=name,
+        )
+
+
+def picture_of(image: str | Path | NDArray[np.uint8]) -> tuple[NDArray[np.uint8], str]:
+    """Return a picture (H, W, 3), read if it is a file, and its name: the stem, or "image"."""
+    if isinstance(image, str | Path):
+        return read_image(Path(image)), Path(image).stem
+    return image, "image"
