@@ -162,7 +162,7 @@ def score(name: str, scene: Scene, labels: Labels, seconds: float, floor: float)
     )
 
 
-@numba.njit(cache=True, nogil=True, fastmath=True)
+@numba.njit(nogil=True, fastmath=True)  # never cached: this file has several module names
 def read(
     values: Any, mask: Any, words: Any, by_pixel: int, by_axis: int, starts: Any, _: Any,
     first: int, last: int,
