@@ -8,10 +8,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from embedseg.models.float32_conv import Float32Conv2d, needs_float32
 from embedseg.names import unknown
 
 MAX_GROUPS = 8  # groups of a group norm: the largest divisor of the channels up to this
-LONG = 9  # longest depthwise kernel that is left to mixed precision
 NORMS = ("batch", "group", "none")
 
 
@@ -50,8 +50,8 @@ class Layers:
         pads = tuple(dilation * (k - 1) // 2 if padding is None else padding for k in sizes)
         steps, holes = (stride,) * self.ndim, (dilation,) * self.ndim
         layer = nn.Conv2d if self.ndim == 2 else nn.Conv3d
-        if self.ndim == 2 and groups == inputs and max(sizes) > LONG:
-            layer = LongConv2d
+        if self.ndim == 2 and needs_float32(sizes, groups, dilation):
+            layer = Float32Conv2d
         return layer(inputs, outputs, sizes, steps, pads, holes, groups, bias)  # type: ignore[arg-type]
 
     def up(
@@ -121,20 +121,6 @@ class Layers:
         """Return convolution without bias, norm, PReLU with a slope for every channel."""
         conv = self.conv(inputs, outputs, kernel, stride=stride, dilation=dilation, groups=groups)
         return nn.Sequential(conv, *self.norm_prelu(outputs))
-
-
-class LongConv2d(nn.Conv2d):
-    """A depthwise convolution that computes in float32 on a processor, whatever the autocast.
-
-    In bfloat16 one of 1 x 15 never returns there (seen with torch 2.13: oneDNN, channels last).
-    """
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Return the convolved maps."""
-        if x.device.type != "cpu":
-            return super().forward(x)
-        with torch.autocast("cpu", enabled=False):
-            return super().forward(x.float())
 
 
 def groups_for(channels: int) -> int:

@@ -9,6 +9,7 @@ import torch
 from torch import nn
 
 from embedseg.models import MODELS, EmbeddingNet, build_network
+from embedseg.models.float32_conv import Float32Conv2d, needs_float32
 from embedseg.models.macs import count_macs
 
 
@@ -135,6 +136,13 @@ def small(name: str, **options: Any) -> EmbeddingNet:
     return build_network(name, embedding_dim=4, options=SMALL.get(name, {}) | options)
 
 
+def fails_in_bfloat16(layer: nn.Module) -> bool:
+    """Tell whether the layer must not be left to mixed precision on a processor."""
+    return isinstance(layer, nn.Conv2d) and needs_float32(
+        layer.kernel_size, layer.groups, max(layer.dilation)
+    )
+
+
 def test_every_network_has_a_published_row() -> None:
     assert {row.name for row in ROWS} == set(MODELS)
 
@@ -167,6 +175,7 @@ def test_embedding_form(name: str) -> None:
     net, twin = small(name), small(name)
     for (key, a), b in zip(net.state_dict().items(), twin.state_dict().values(), strict=True):
         assert torch.equal(a, b), f"{key} differs between two builds with one seed"
+    assert all(isinstance(m, Float32Conv2d) for m in net.modules() if fails_in_bfloat16(m))
 
     out = net(torch.randn(2, 3, 33, 47))
     sum(v.square().mean() for v in out.values()).backward()

@@ -138,14 +138,6 @@ def test_refusals_say_what_to_do(call, message: str) -> None:
         call()
 
 
-def test_long_depthwise_kernels_keep_out_of_bfloat16_on_a_processor() -> None:
-    x = torch.randn(1, 8, 4, 20)
-    with torch.autocast("cpu", dtype=torch.bfloat16):
-        assert Layers().conv(8, 8, (1, 15), groups=8)(x.bfloat16()).dtype == torch.float32
-        assert Layers().conv(8, 8, (1, 9), groups=8)(x).dtype == torch.bfloat16
-        assert Layers().conv(8, 8, (1, 15))(x).dtype == torch.bfloat16
-
-
 def test_unpool_puts_maxima_back() -> None:
     x = torch.arange(16.0).view(1, 1, 4, 4) * torch.tensor([1.0, -1.0, 1.0, -1.0])
     pooled, places = torch.nn.functional.max_pool2d(x, 2, return_indices=True)
