@@ -4,6 +4,7 @@ from clustering.assign import absorb_noise, merge_centres, nearest_centre
 from clustering.base import NOISE, PixelClusterer
 from clustering.density import DBSCAN, HDBSCAN
 from clustering.mean_shift import MeanShift
+from clustering.spatial import SpatialClustering
 from clustering.threshold import ThresholdClustering
 
 CLUSTERERS: dict[str, type[PixelClusterer]] = {
@@ -11,6 +12,7 @@ CLUSTERERS: dict[str, type[PixelClusterer]] = {
     "threshold": ThresholdClustering,
     "hdbscan": HDBSCAN,
     "dbscan": DBSCAN,
+    "spatial": SpatialClustering,
 }
 
 __all__ = [
@@ -20,6 +22,7 @@ __all__ = [
     "NOISE",
     "MeanShift",
     "PixelClusterer",
+    "SpatialClustering",
     "ThresholdClustering",
     "absorb_noise",
     "merge_centres",

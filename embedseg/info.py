@@ -23,6 +23,7 @@ def describe_model(path: Path) -> str:
     facts = {
         "backbone": f"{spec.backbone} {dict(spec.options) or ''}",
         "parameters": f"{parameters:,}",
+        "method": spec.method,
         "embedding": f"{spec.embedding_dim} dimensions, margins {spec.delta_v} and {spec.delta_d}",
         "classes": ", ".join(spec.class_names),
         "working size": _working_size(spec.working_size),

@@ -107,6 +107,7 @@ def build_from_spec(spec: ModelSpec, *, pretrained: bool = False) -> EmbeddingNe
         output_stride=spec.output_stride,
         seed_head=spec.seed_head,
         training_heads=spec.training_heads,
+        spatial=spec.method == "spatial",
         options=options,
     )
 

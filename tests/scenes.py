@@ -32,7 +32,7 @@ def write_folder(folder: Path, count: int = 8, size: int = 64) -> Path:
     return folder
 
 
-def train_discs(scenes: Path, run: Path) -> Path:
+def train_discs(scenes: Path, run: Path, *more: str) -> Path:
     """Train a small U-Net on the discs for about ten seconds of one core; return the run."""
     from embedseg.training.loop import train
     from embedseg.training.options import read_config
@@ -42,6 +42,6 @@ def train_discs(scenes: Path, run: Path) -> Path:
         "--batch=4", "--amp=off", "--device=cpu", "--threads=1", "--data.working_size=64",
         "--augment.size=64", "--network.options={width: 8, depth: 3}", "--data.val_fraction=0.4",
         "--network.embedding_dim=4", "--optimizer.warmup_steps=5", "--optimizer.ema=0.9",
-        "--optimizer.learning_rate=5e-3",
+        "--optimizer.learning_rate=5e-3", *more,
     ]  # fmt: skip
     return train(read_config(options))

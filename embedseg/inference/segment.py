@@ -13,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 
 from clustering.assign import absorb_noise, merge_centres
-from clustering.base import NOISE
+from clustering.base import NOISE, tensor_to_numpy
 from embedseg._cv2 import cv2
 from embedseg.inference.core import core_pixels, with_lost_pieces
 from embedseg.inference.normalise import stretch_contrast
@@ -76,6 +76,7 @@ def segment_outputs(
         (image.shape[0], image.shape[1]),
         spec,
         seed=outputs.get("seed"),
+        log_precision=outputs.get("log_precision"),
         image=image,
         foreground=None if foreground is None else np.asarray(foreground) != 0,
         clusterer=clusterer,
@@ -155,6 +156,7 @@ def instances(  # noqa: PLR0913  (the network's three outputs and three optional
     spec: ModelSpec,
     *,
     seed: torch.Tensor | None = None,
+    log_precision: torch.Tensor | None = None,
     image: Picture | None = None,
     foreground: Mask | None = None,
     clusterer: Any = None,
@@ -162,7 +164,8 @@ def instances(  # noqa: PLR0913  (the network's three outputs and three optional
 ) -> Segmentation:
     """Return the instances of an embedding (E, h, w) with class probabilities (K', h, w).
 
-    `seed` (1, h, w): logits of the seed head, where there is one.
+    `seed` (1, h, w): logits of the seed head, where there is one; `log_precision` (E, h, w): the
+    bandwidths of the method "spatial", read by its clusterer.
 
     This is `segment` without the network: tuning calls it many times on cached outputs.
     """
@@ -175,8 +178,14 @@ def instances(  # noqa: PLR0913  (the network's three outputs and three optional
         fine = foreground
         inside = resize_map(foreground.astype(np.float32), tuple(coarse)) >= 0.5
     classes = np.where(inside, 1 + semantic[1:].argmax(0), 0)
-    trusted = None if seed is None else torch.sigmoid(seed[0]).cpu().numpy() > spec.seed_threshold
-    labels, closeness, core = _cluster_classes(embedding, classes, trusted, spec, clusterer)
+    estimator = spec.build_clusterer() if clusterer is None else clusterer
+    score = None if seed is None else torch.sigmoid(seed[0]).cpu().numpy()
+    if score is not None and log_precision is not None and estimator.reads_maps:
+        maps = {"seed": score, "log_precision": log_precision}
+        labels, closeness, core = _cluster_maps(embedding, classes, maps, spec, estimator)
+    else:
+        trusted = None if score is None else score > spec.seed_threshold
+        labels, closeness, core = _cluster_classes(embedding, classes, trusted, spec, estimator)
     labels = _clean(labels, spec)
     labels, _ = relabel(upsample_labels(labels, fine))
     labels = fill_holes(labels) if foreground is None else labels
@@ -208,7 +217,7 @@ def _cluster_classes(
     classes: NDArray[np.int64],
     trusted: Mask | None,
     spec: ModelSpec,
-    clusterer: Any,
+    estimator: Any,
 ) -> tuple[Labels, NDArray[np.float32], Mask]:
     """Cluster each class by itself; return labels, closeness and what founded the clusters.
 
@@ -228,9 +237,8 @@ def _cluster_classes(
         else:
             core = with_lost_pieces(mask & trusted, mask)
         founding |= core
-        estimator = spec.build_clusterer() if clusterer is None else clusterer
         found = np.full(classes.shape, NOISE, np.int32)
-        found[core] = np.asarray(estimator.fit_image(embedding, core).labels_)
+        found[core] = tensor_to_numpy(estimator.fit_image(embedding, core).labels_)
         points = vectors[:, mask].T
         members, centres = _join(points, found[mask], spec.merge)
         if not len(centres):
@@ -239,6 +247,27 @@ def _cluster_classes(
         closeness[mask] = np.exp(-0.5 * (away / scale) ** 2)
         labels[mask] = members + 1 + labels.max()
     return labels, closeness, founding
+
+
+def _cluster_maps(
+    embedding: torch.Tensor,
+    classes: NDArray[np.int64],
+    maps: Mapping[str, Any],
+    spec: ModelSpec,
+    estimator: Any,
+) -> tuple[Labels, NDArray[np.float32], Mask]:
+    """As `_cluster_classes`, by a clusterer that reads seeds and bandwidths.
+
+    The seed map is the closeness: it was trained to be it.
+    """
+    labels = np.zeros(classes.shape, np.int32)
+    vectors = embedding.cpu().numpy()
+    for number in range(1, spec.classes if spec.classes > 1 else 2):
+        mask = classes == number
+        found = tensor_to_numpy(estimator.fit_image(embedding, mask, **maps).labels_)
+        if mask.any() and (found != NOISE).any():
+            labels[mask] = _join(vectors[:, mask].T, found, spec.merge)[0] + 1 + labels.max()
+    return labels, maps["seed"], (classes > 0) & (maps["seed"] > spec.seed_threshold)
 
 
 def _join(

@@ -10,6 +10,7 @@ from embedseg.inference.normalise import MEAN, STD
 from embedseg.inference.views import views_of
 from embedseg.names import unknown
 
+METHODS = ("discriminative", "spatial")
 COMPONENTS = ("all", "largest", "split")
 FORMAT = 1  # of the checkpoint; raised when an older reader could not understand a newer file
 
@@ -18,6 +19,8 @@ FORMAT = 1  # of the checkpoint; raised when an older reader could not understan
 class ModelSpec:
     """Everything but the weights.
 
+    `method`: "discriminative" (arXiv:1708.02551) or "spatial" (arXiv:1906.11109), whose network
+    predicts places in the picture with bandwidths, for the clusterer "spatial" or any other.
     `backbone` .. `training_heads` rebuild the network; `working_size` is the longer side, in
     pixels, at which it sees a whole image (0: as it is), or just (height, width), whatever the
     image's; its contrast is stretched if `stretch`; `mean`, `std` normalise; `delta_v`, `delta_d`
@@ -32,6 +35,7 @@ class ModelSpec:
     """
 
     backbone: str
+    method: str = "discriminative"
     options: Mapping[str, Any] = field(default_factory=dict)
     in_channels: int = 3
     embedding_dim: int = 16
@@ -62,6 +66,10 @@ class ModelSpec:
     tta_scales: tuple[float, ...] = (1.0,)
 
     def __post_init__(self) -> None:
+        if self.method not in METHODS:
+            raise unknown("method", self.method, METHODS)
+        if self.method == "spatial" and not self.seed_head:
+            raise ValueError("the method 'spatial' needs its seed map; leave network.seed_head on")
         if self.clusterer not in CLUSTERERS:
             raise unknown("clusterer", self.clusterer, CLUSTERERS)
         if self.components not in COMPONENTS:
@@ -79,6 +87,8 @@ class ModelSpec:
         options = dict(self.clusterer_options)
         if self.clusterer in ("mean_shift", "threshold"):
             options.setdefault("bandwidth", self.default_bandwidth)
+        if self.clusterer == "spatial":
+            options.setdefault("seed_threshold", self.seed_threshold)
         return CLUSTERERS[self.clusterer](**options)
 
     @property

@@ -25,6 +25,7 @@ from embedseg.models.heads import (
     with_first,
 )
 from embedseg.models.position import position_channels, position_maps
+from embedseg.models.spatial import spatial_maps
 from embedseg.names import unknown
 
 DECODERS = ("auto", "published", "learned", "bilinear")
@@ -45,6 +46,7 @@ def build_network(  # noqa: PLR0913  (what a checkpoint stores of its network, f
     output_stride: int = 1,
     seed_head: bool = False,
     training_heads: Sequence[str] = (),
+    spatial: bool = False,
     options: Mapping[str, Any] | None = None,
 ) -> "EmbeddingNet":
     """Return the network of that `name` in `MODELS`, its builder called with `options`.
@@ -79,6 +81,7 @@ def build_network(  # noqa: PLR0913  (what a checkpoint stores of its network, f
         seed_head=seed_head,
         context=context,
         training_heads=training_heads,
+        spatial=spatial,
     )
 
 
@@ -96,7 +99,9 @@ class EmbeddingNet(nn.Module):
     what suits the backbone. `output_stride` o > 1 gives outputs at
     1/o: cheaper, for a loss and a clusterer that work there. `seed_head` adds "seed" (B, 1, *T),
     the logit of how close a pixel's embedding is to its instance's mean (`losses/seed.py`).
-    `context` names a block of `CONTEXTS` that the features pass before the heads.
+    `context` names a block of `CONTEXTS` that the features pass before the heads. `spatial` makes
+    "embedding" the place in the image that a pixel points to, so E is the number of axes, and adds
+    "log_precision" (B, E, *T), how exactly it points (`spatial.py`).
 
     `training_heads` add outputs that serve the training and exist in training alone: "border"
     (B, 1, *T), logits of borders between instances; "category" (B, 16, *T), features that a class
@@ -119,6 +124,7 @@ class EmbeddingNet(nn.Module):
         seed_head: bool = False,
         context: str | None = None,
         training_heads: Sequence[str] = (),
+        spatial: bool = False,
     ) -> None:
         super().__init__()
         check_values(embedding_dim, classes, waves)
@@ -147,6 +153,14 @@ class EmbeddingNet(nn.Module):
         self.heads = nn.ModuleDict({k: self._make_head(c, layers) for k, c in channels.items()})
         if seed_head:
             self.heads["seed"] = self._make_head(1, layers)
+        self.spatial = spatial
+        if spatial:
+            if embedding_dim != self.ndim:
+                raise ValueError(
+                    f"spatial embeddings have one channel for each of the {self.ndim} axes, got "
+                    f"embedding_dim={embedding_dim}"
+                )
+            self.heads["log_precision"] = self._make_head(embedding_dim, layers)
         self.sides = nn.ModuleDict()
         if getattr(backbone, "deep_supervision", False) and not self._published:
             for name, count in channels.items():
@@ -192,6 +206,10 @@ class EmbeddingNet(nn.Module):
         features, read = branches[0], [self._read(part, x) for part in branches]
         keep = [-(-s // self.output_stride) for s in size]
         out = {n: crop(head(read[places.get(n, 0)]), keep) for n, head in self.heads.items()}
+        if self.spatial:
+            out["embedding"], out["log_precision"] = spatial_maps(
+                out["embedding"], out["log_precision"], size, self.output_stride
+            )
         if self.training:
             out |= self._side_outputs(features, out, keep)
             extra = self.backbone.auxiliary(features)

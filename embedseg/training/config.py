@@ -51,7 +51,7 @@ class NetworkConfig:
     Args:
         backbone: a name of `embedseg backbones`.
         options: keyword arguments of that backbone.
-        embedding_dim: length E of a pixel's embedding.
+        embedding_dim: length E of a pixel's embedding; the method "spatial" has 2, x and y.
         classes: output maps of the semantic head; 1 is foreground against background.
         coordinates: append x, y and radius to the image.
         waves: append sine and cosine of position with these wavelengths in pixels; for many small
@@ -78,6 +78,9 @@ class NetworkConfig:
 @dataclass(frozen=True, kw_only=True)
 class LossConfig:
     """The discriminative loss (arXiv:1708.02551) and the loss of the semantic head.
+
+    With the method "spatial" `embedding` weighs its loss (arXiv:1906.11109) and `seed` the seed map
+    in it; the margins then only scale drawings, and alpha to gamma and `options` must not be set.
 
     Args:
         delta_v: margin of the pull term.
@@ -142,6 +145,9 @@ class TrainConfig:
 
     Args:
         run: folder of the run; it must not exist yet (or be resumed).
+        method: "discriminative" (arXiv:1708.02551): vectors that clusters are found among;
+            "spatial" (arXiv:1906.11109): each pixel points to its object's centre, with a bandwidth
+            and a seed map of its own, for objects that are compact in the picture.
         epochs: number of epochs; 0: as many as the time limit allows.
         steps_per_epoch: optimiser steps in an epoch; 0: one pass over the training images.
         batch: images in a step, over all processes.
@@ -171,6 +177,7 @@ class TrainConfig:
     """
 
     run: str = "runs/latest"
+    method: Literal["discriminative", "spatial"] = "discriminative"
     epochs: int = 40
     steps_per_epoch: int = 0
     batch: int = 4

@@ -17,7 +17,7 @@ from embedseg.losses.discriminative_options import push_margin
 from embedseg.model import build_from_spec, find_weights, read_weights
 from embedseg.models import EmbeddingNet
 from embedseg.names import unknown
-from embedseg.training.config import TrainConfig
+from embedseg.training.config import LossConfig, TrainConfig
 from embedseg.training.distributed import World
 from embedseg.training.objective import Objective
 from embedseg.training.optim import AveragedWeights, build_optimizer
@@ -28,6 +28,7 @@ from embedseg.training.targets import targets_of
 from embedseg.training.tensorboard import require_tensorboard
 
 logger = logging.getLogger(__name__)
+AXES = 2  # of a picture
 
 
 @dataclass(frozen=True, eq=False)
@@ -117,16 +118,26 @@ def build_objective(config: TrainConfig) -> Objective:
     for name in config.loss.options:
         if name not in known:
             raise unknown("loss.options", name, set(known) - {"self"})
-    return Objective(**asdict(config.loss))
+    spatial = config.method == "spatial"
+    for name in ("alpha", "beta", "gamma", "options"):
+        if spatial and getattr(config.loss, name) != getattr(LossConfig(), name):
+            raise ValueError(
+                f"loss.{name} belongs to the method 'discriminative'; leave it out with 'spatial'"
+            )
+    return Objective(**asdict(config.loss), spatial=spatial)
 
 
 def spec_of(config: TrainConfig) -> ModelSpec:
     """Return what the checkpoints of this run say of their model."""
-    network = config.network
+    network, spatial = config.network, config.method == "spatial"
+    clusterer = {"bandwidth": config.bandwidth} if config.bandwidth else {}
+    if spatial and clusterer:
+        raise ValueError("the method 'spatial' learns its bandwidths; leave bandwidth out")
     return ModelSpec(
         backbone=network.backbone,
+        method=config.method,
         options=dict(network.options),
-        embedding_dim=network.embedding_dim,
+        embedding_dim=AXES if spatial else network.embedding_dim,
         classes=network.classes,
         coordinates=network.coordinates,
         waves=tuple(network.waves),
@@ -137,7 +148,8 @@ def spec_of(config: TrainConfig) -> ModelSpec:
         delta_v=config.loss.delta_v,
         delta_d=0.5 * _push_margin(config),
         foreground_threshold=config.foreground_threshold,
-        clusterer_options={"bandwidth": config.bandwidth} if config.bandwidth else {},
+        clusterer="spatial" if spatial else "mean_shift",
+        clusterer_options=clusterer,
         seed_head=network.seed_head,
         training_heads=training_heads(config.loss.foreground, network.options),
         seed_threshold=config.seed_threshold,

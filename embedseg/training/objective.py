@@ -1,4 +1,4 @@
-"""What training minimises: the discriminative loss plus the losses of the other heads."""
+"""What training minimises: the loss of the embedding plus the losses of the other heads."""
 
 import logging
 from collections.abc import Callable, Mapping
@@ -12,6 +12,7 @@ from embedseg.losses.boundary_schedule import Schedule
 from embedseg.losses.combine import check_factor, check_options
 from embedseg.losses.discriminative import DiscriminativeLoss, DiscriminativeTerms
 from embedseg.losses.seed import seed_loss
+from embedseg.losses.spatial import spatial_loss
 from embedseg.models.heads import SideHeads
 from embedseg.names import unknown
 from embedseg.training.side_terms import WHOLE, Batch, side_total
@@ -23,6 +24,8 @@ Share = Callable[[Tensor], Tensor]
 
 class Objective(nn.Module):
     """embedding * (discriminative + seed * seed loss) + sum_i foreground[i] * loss_i.
+
+    If `spatial`, the loss of learned bandwidths (`losses/spatial.py`) stands for the bracket.
 
     `forward(outputs, batch)` takes the network's outputs and a batch: "labels" and "semantic"
     (B, H, W) and the "image" (B, C, H, W) uint8, at the input's size; distance maps and the
@@ -51,6 +54,7 @@ class Objective(nn.Module):
         schedule: Schedule = "constant",
         schedule_step: float = 0.01,
         spacing: tuple[float, ...] = (),
+        spatial: bool = False,
     ) -> None:
         super().__init__()
         self.keywords = {name: dict(own) for name, own in (keywords or {}).items()}
@@ -59,7 +63,9 @@ class Objective(nn.Module):
         self.side = {k: v for k, v in foreground.items() if k not in (*LOSSES, *WHOLE)}
         self.deep = foreground.get("deep_supervision", 0.0)
         self.embedding = embedding * foreground.get("discriminative", 1.0)
-        self.seed, self.delta_v = seed, delta_v
+        self.seed, self.delta_v, self.spatial = seed, delta_v, spatial
+        if spatial and self.deep:
+            raise ValueError("deep_supervision goes with the method 'discriminative' only")
         self.schedule, self.schedule_step = schedule, schedule_step
         if spacing and "hausdorff" in self.foreground:  # its maps of the prediction
             self.keywords["hausdorff"] = {**self.keywords.get("hausdorff", {}), "spacing": spacing}
@@ -108,19 +114,42 @@ class Objective(nn.Module):
         labels = batch["labels"]
         seen = (labels > 0).flatten(1).any(1).sum().float()
         weight = self.embedding * (share or torch.ones_like)(seen)
-        terms = self._instances(embedding, batch, outputs["semantic"].shape[1])
+        if self.spatial:
+            total, near = self._places(outputs, labels)
+        else:
+            total, near = self._vectors(outputs, batch, weight)
         head, parts = self._classes(outputs["semantic"], batch)
-        total = weight * terms.total + head
-        if "seed" in outputs:
-            parts["seed"] = seed_loss(outputs["seed"], embedding, labels, delta_v=self.delta_v)
-            total = total + weight * self.seed * parts["seed"]
+        total, parts = total + head, near | parts
         side, more = side_total(outputs, batch, self.side, self.keywords)
         total, parts = total + side, parts | more
         if self.deep:
             parts["deep_supervision"] = self._sides(outputs, batch, weight)
             total = total + self.deep * parts["deep_supervision"]
-        named = {"loss": total, "pull": terms.pull, "push": terms.push, "reg": terms.reg, **parts}
-        return total, {name: value.detach() for name, value in named.items()}
+        return total, {name: value.detach() for name, value in {"loss": total, **parts}.items()}
+
+    def _vectors(
+        self, outputs: Mapping[str, Tensor], batch: Batch, weight: Tensor
+    ) -> tuple[Tensor, dict[str, Tensor]]:
+        """Return the weighted discriminative loss with that of the seed head, and their terms."""
+        embedding = outputs["embedding"]
+        terms = self._instances(embedding, batch, outputs["semantic"].shape[1])
+        total = weight * terms.total
+        parts = {"pull": terms.pull, "push": terms.push, "reg": terms.reg}
+        if "seed" in outputs:
+            parts["seed"] = seed_loss(
+                outputs["seed"], embedding, batch["labels"], delta_v=self.delta_v
+            )
+            total = total + weight * self.seed * parts["seed"]
+        return total, parts
+
+    def _places(
+        self, outputs: Mapping[str, Tensor], labels: Tensor
+    ) -> tuple[Tensor, dict[str, Tensor]]:
+        """Return the weighted loss of learned bandwidths, a mean over images, and its terms."""
+        places, widths, seed = (outputs[k] for k in ("embedding", "log_precision", "seed"))
+        found = spatial_loss(places, widths, seed, labels, seed_weight=self.seed)
+        parts = {"overlap": found.instance, "smoothness": found.smoothness, "seed": found.seed}
+        return self.embedding * found.total, parts
 
     def _instances(self, embedding: Tensor, batch: Batch, classes: int) -> DiscriminativeTerms:
         """Return the terms of the discriminative loss, per class if there is more than one."""

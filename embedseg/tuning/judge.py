@@ -130,6 +130,7 @@ class Judge:
             (truth.shape[0], truth.shape[1]),
             spec,
             seed=outputs.get("seed"),
+            log_precision=outputs.get("log_precision"),
             clusterer=clusterer,
         )
         return score_image(picture.name, found.labels, truth)
@@ -143,11 +144,12 @@ class _Remembering:
 
     def __init__(self, clusterer: Any, store: list[Any]) -> None:
         self.clusterer, self.store, self.calls = clusterer, store, 0
+        self.reads_maps = clusterer.reads_maps
 
-    def fit_image(self, embedding: Any, mask: Any) -> Self:
+    def fit_image(self, embedding: Any, mask: Any, **maps: Any) -> Self:
         """Cluster, or take the labels of the same call before."""
         if self.calls == len(self.store):
-            labels = np.asarray(self.clusterer.fit_image(embedding, mask).labels_)
+            labels = np.asarray(self.clusterer.fit_image(embedding, mask, **maps).labels_)
             self.store.append(labels.astype(np.int32))
         self.labels_ = self.store[self.calls]
         self.calls += 1

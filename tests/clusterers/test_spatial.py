@@ -1,0 +1,73 @@
+"""Sequential clustering with bandwidths: each cluster's own width, seeds in order, drops."""
+
+import numpy as np
+import pytest
+
+from clustering import NOISE, SpatialClustering
+
+
+def two_sizes() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Points (N, 1): a narrow cluster at 0 and a wide one from 0.4 to 2.4, with their widths."""
+    points = np.concatenate([np.linspace(-0.05, 0.05, 11), np.linspace(0.4, 2.4, 21)])[:, None]
+    sigma = np.where(np.arange(32)[:, None] < 11, 0.1, 1.0)
+    seed = np.exp(-np.abs(points[:, 0] - np.where(np.arange(32) < 11, 0, 1.4)))
+    return points, -np.log(2 * sigma**2), seed
+
+
+def test_each_cluster_has_its_own_width() -> None:
+    points, log_precision, seed = two_sizes()
+    fitted = SpatialClustering().fit(points, seed=seed, log_precision=log_precision)
+    assert len(fitted.cluster_centers_) == 2
+    assert len(set(fitted.labels_[:11])) == 1 and len(set(fitted.labels_[11:])) == 1
+    assert fitted.labels_[0] != fitted.labels_[-1]
+    one_width = SpatialClustering(1.0).fit(points, seed=seed)
+    assert len(set(one_width.labels_)) < 2 or one_width.labels_[11] == one_width.labels_[0]
+
+
+def test_equals_the_papers_loop() -> None:
+    rng = np.random.default_rng(0)
+    points = rng.uniform(0, 4, (300, 2)).astype(np.float32)
+    log_precision = rng.uniform(0, 2, (300, 2)).astype(np.float32)
+    seed = rng.uniform(0, 1, 300).astype(np.float32)
+    fitted = SpatialClustering(seed_threshold=0.3, min_points=4, cluster_all=False)
+    found = fitted.fit(points, seed=seed, log_precision=log_precision).labels_
+    expected, number = np.full(300, NOISE), 0
+    free = np.ones(300, bool)
+    while (free & (seed > 0.3)).any():
+        at = max(np.flatnonzero(free), key=lambda i: seed[i])
+        away = (np.exp(log_precision[at]) * (points - points[at]) ** 2).sum(1)
+        inside = np.exp(-away) > 0.5
+        free &= ~inside
+        new = inside & (expected == NOISE)
+        if new.sum() >= 4 and (inside & ~new).sum() < 0.5 * inside.sum():
+            expected[new] = number
+            number += 1
+    assert number > 3
+    np.testing.assert_array_equal(found, expected)
+    everyone = SpatialClustering(seed_threshold=0.3, min_points=4)
+    labels = everyone.fit(points, seed=seed, log_precision=log_precision).labels_
+    assert (labels >= 0).all() and (labels[expected >= 0] == expected[expected >= 0]).all()
+
+
+def test_image_and_points_agree_and_no_seed_is_no_cluster() -> None:
+    rng = np.random.default_rng(1)
+    embedding, seed = rng.uniform(0, 3, (2, 9, 7)), rng.uniform(0, 1, (9, 7))
+    width, mask = rng.uniform(0, 2, (2, 9, 7)), rng.uniform(0, 1, (9, 7)) > 0.3
+    image = SpatialClustering().fit_image(embedding, mask, seed=seed, log_precision=width)
+    points = SpatialClustering().fit(
+        embedding[:, mask].T, seed=seed[mask], log_precision=width[:, mask].T
+    )
+    np.testing.assert_array_equal(image.labels_, points.labels_)
+    none = SpatialClustering(seed_threshold=2).fit_image(embedding, mask, seed=seed)
+    assert (none.labels_ == NOISE).all() and none.cluster_centers_.shape == (0, 2)
+
+
+@pytest.mark.parametrize("options", [{"bandwidth": 0}, {"membership": 1}])
+def test_refused(options: dict[str, float]) -> None:
+    with pytest.raises(ValueError, match=next(iter(options))):
+        SpatialClustering(**options).fit(np.ones((3, 2)))
+
+
+def test_maps_of_another_size_are_refused() -> None:
+    with pytest.raises(ValueError, match="do not fit 3 points"):
+        SpatialClustering().fit(np.ones((3, 2)), seed=np.ones(4))

@@ -1,0 +1,112 @@
+"""The method "spatial": places and bandwidths, trained, stored, segmented, tuned, drawn."""
+
+import csv
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from embedseg import load
+from embedseg.cli import main
+from embedseg.inference.segment import instances
+from embedseg.inference.spec import ModelSpec
+from embedseg.io import write_image
+from embedseg.metrics import Scores, score_image
+from embedseg.models import build_network
+from embedseg.models.spatial import SIDE, spatial_maps
+from embedseg.training.loop import train
+from embedseg.training.options import read_config
+from tests.scenes import discs, train_discs
+
+DISCS = [
+    "--method=spatial", "--epochs=1", "--steps-per-epoch=110", "--batch=2",
+    "--data.working_size=32", "--augment.size=32",
+]  # fmt: skip
+LEAVES = "leaves:4,1,size=48,leaves=3-4,reach=58-70"
+
+
+@pytest.fixture(scope="module")
+def run(scenes: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return train_discs(scenes, tmp_path_factory.mktemp("runs") / "places", *DISCS)
+
+
+def test_learns_discs_from_the_run_folder(run: Path) -> None:
+    model = load(run, device="cpu", amp="off")
+    assert model.spec.method == "spatial" and model.spec.embedding_dim == 2
+    image, truth = discs(31)
+    found = score_image("", model.segment(image).labels, truth)
+    assert Scores((found,)).summary["SBD"] > 0.85
+    with (run / "metrics.csv").open() as file:
+        assert {"overlap", "smoothness", "seed", "val_sbd"} <= set(csv.DictReader(file).fieldnames)
+
+
+def test_trains_on_generated_leaves(tmp_path: Path) -> None:
+    options = ["--epochs=1", "--steps-per-epoch=4", "--batch=2", "--amp=off", "--device=cpu"]
+    options += ["--network.options={width: 4, depth: 2}", "--augment.size=48", "--threads=1"]
+    run = train(read_config([*DISCS[:1], *options, "--data", LEAVES, "--run", str(tmp_path / "r")]))
+    assert load(run, device="cpu", amp="off").segment(discs(1)[0]).embedding.shape[0] == 2
+
+
+def test_every_command_takes_the_run(
+    run: Path, scenes: Path, tmp_path: Path, capsys, caplog
+) -> None:
+    write_image(tmp_path / "plant.png", discs(32)[0])
+    plant, device = str(tmp_path / "plant.png"), ["--device=cpu", "--amp=off"]
+    assert main(["predict", str(run), plant, "--out", str(tmp_path / "out"), *device]) == 0
+    data = ["--data", f"folder:{scenes}"]
+    assert main(["evaluate", str(run), *data, *device]) == 0
+    assert main(["tune", str(run), *data, "--quick", *device]) == 0
+    assert main(["visualize", str(run), plant, "--out", str(tmp_path / "look"), *device]) == 0
+    assert (tmp_path / "look" / "plant.html").is_file()
+    assert main(["info", str(run)]) == 0
+    assert "spatial" in capsys.readouterr().out
+    assert main(["predict", str(run), plant, "--out", str(tmp_path / "no"), "--tta=flips"]) != 0
+    assert "use one model without --tta" in caplog.text
+
+
+def test_places_are_positions_and_offsets() -> None:
+    raw = torch.zeros(1, 2, 3, 4)
+    raw[0, :, 1, 2] = torch.tensor([1.0, -2.0])
+    places, precision = spatial_maps(raw, torch.full((1, 2, 3, 4), 0.5), (6, 8), stride=2)
+    unit = SIDE / 8
+    assert places[0, :, 2, 3].tolist() == pytest.approx([6 * unit, 4 * unit])
+    moved = [4 * unit + SIDE * np.tanh(0.1), 2 * unit - SIDE * np.tanh(0.2)]
+    assert places[0, :, 1, 2].tolist() == pytest.approx(moved)
+    assert float(precision.min()) == float(precision.max()) == -0.5
+
+
+def test_instances_have_their_own_bandwidths() -> None:
+    """A wide and a narrow object, nearer to each other than the wide one's width."""
+    spec = ModelSpec(backbone="unet", method="spatial", seed_head=True, clusterer="spatial",
+                     embedding_dim=2, min_size=1)  # fmt: skip
+    embedding = torch.zeros(2, 1, 9)
+    embedding[0, 0] = torch.tensor([0.0, 1, 2, 3, 4, 4.9, 5, 5.1, 9])
+    sigma = torch.tensor([1.5] * 5 + [0.1] * 4).expand(2, 1, 9)
+    seed = torch.tensor([1.0, 2, 3, 2, 1, 1, 4, 1, -9]).reshape(1, 1, 9)
+    semantic = np.stack([np.zeros((1, 9), np.float32), np.ones((1, 9), np.float32)])
+    semantic[:, 0, 8] = 1, 0
+    maps = {"seed": seed, "log_precision": -torch.log(2 * sigma**2)}
+    found = instances(embedding, semantic, (1, 9), spec, **maps).labels[0]
+    assert found[8] == 0 and len(set(found[:5])) == len(set(found[5:8])) == 1
+    assert found[0] != found[5]
+    same = instances(embedding, semantic, (1, 9), spec, seed=seed).labels[0]
+    assert len(set(same[:8])) != 2, "without the bandwidths the two are not found"
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--network.seed_head=false"], "needs its seed map"),
+        (["--loss.alpha=2"], "loss.alpha belongs to the method 'discriminative'"),
+        (["--bandwidth=1"], "learns its bandwidths"),
+    ],
+)
+def test_contradictions_are_refused(options: list[str], message: str, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=message):
+        train(read_config([*DISCS, *options, "--data", LEAVES, "--run", str(tmp_path / "no")]))
+
+
+def test_an_embedding_of_another_length_is_refused() -> None:
+    with pytest.raises(ValueError, match="embedding_dim=3"):
+        build_network("unet", embedding_dim=3, seed_head=True, spatial=True)
