@@ -107,8 +107,8 @@ def join(parts: Sequence[Mapping[str, torch.Tensor]], grid: tuple[int, int]) -> 
     """Return the joint outputs of `parts`, brought to `grid` (h, w); see the file's head."""
     for key in {key for part in parts for key in part} - set(JOINED):
         raise ValueError(
-            f"the output {key!r} cannot be joined over views or models; use one model without --tta, "
-            "--scales and --ensemble"
+            f"the output {key!r} cannot be joined over views or models; use one model without "
+            "--tta, --scales and --ensemble"
         )
     embeddings = [nearest(part["embedding"], grid) / math.sqrt(len(parts)) for part in parts]
     joined = {
