@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 
+from clustering.borders import steep
 from clustering.jit import helper, kernel, routine
 from clustering.kernels import F32, I64, Flags, distances
 
@@ -13,9 +14,11 @@ STILL = 1e-6  # of the squared bandwidth: a squared step below this ends a climb
 
 
 @kernel
-def climb(points: F32, weights: F32, own: int, rule: Any, modes: F32, masses: Any) -> int:
+def climb(points: F32, weights: F32, founders: Any, rule: Any, modes: F32, masses: Any) -> int:
     """Climb from the first `own` of the points (E, M); write the modes after the known ones.
 
+    founders: barred (own,), places (own,) and the image of `borders.steep`. A barred point is no
+    start, nor is one on a border, which is barred then.
     rule: the squared bandwidth, whether the kernel is Gaussian, the least weight of own points
     within the bandwidth of a start, the number of modes that are known. A point near a known mode
     or near where an earlier climb began or ended is no start. modes (L, E) holds the known modes
@@ -23,6 +26,8 @@ def climb(points: F32, weights: F32, own: int, rule: Any, modes: F32, masses: An
     Returns the number of modes. They may be near to each other: see `choose`.
     """
     limit, _, _, known = rule
+    barred, places, image = founders
+    own = len(barred)
     dims, count = points.shape
     squared = np.empty(count, np.float32)
     claimed = np.zeros(count, np.bool_)
@@ -32,7 +37,10 @@ def climb(points: F32, weights: F32, own: int, rule: Any, modes: F32, masses: An
         mark(points, modes[mode], STOP * limit, squared, claimed)
     found = known
     for start in range(own):
-        if claimed[start] or found == len(modes):
+        if claimed[start] or barred[start] or found == len(modes):
+            continue
+        if steep(image, places[start]):
+            barred[start] = True
             continue
         copy(points[:, start], at)
         mark(points, at, STOP * limit, squared, claimed)  # leaves the distances to the start

@@ -304,8 +304,8 @@ def move(block: F32, chunk: int, sums: Any, counts: I64, centre: int, count: int
 
 
 @kernel
-def take(layout: Any, ranks: I64, out: F32) -> None:
-    """Copy the True pixels of these ascending ranks (M,) into out (E, M)."""
+def take(layout: Any, ranks: I64, places: I64, out: F32) -> None:
+    """Copy the True pixels of these ascending ranks (M,) into out (E, M), their places (M,) too."""
     values, mask, words, pixel_step, axis_step, starts, offsets = layout
     part = 0
     pixel = 0
@@ -320,6 +320,7 @@ def take(layout: Any, ranks: I64, out: F32) -> None:
             pixel = rank
         else:
             pixel, seen = find(mask, words, pixel, seen, rank)
+        places[index] = pixel
         for axis in range(len(out)):
             out[axis, index] = values[pixel * pixel_step + axis * axis_step]
 

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from clustering import climbing
+from clustering import borders, climbing
 from clustering.nearest import require_finite
-from clustering.pixels import Pixels, spread
+from clustering.pixels import Candidates, Pixels, spread
 from clustering.tensors import TensorPixels
 
 Array = NDArray[np.float32]
@@ -23,16 +23,23 @@ ROOM = 1024  # modes that one climb may find
 
 @dataclass(frozen=True)
 class Hill:
-    """How to climb: bandwidth b, kernel, and the fewest points within b of a mode."""
+    """How to climb: bandwidth b, kernel, and the fewest points within b of a mode.
+
+    No pixel climbs whose distance to a neighbour in the image is `step` or more; 0: all do.
+    """
 
     bandwidth: float
     gaussian: bool
     min_points: int
+    step: float
 
-    def climb(self, points: Array, weights: Array, own: int, known: Array, floor: float) -> Array:
-        """Return the modes (L, E) above the first `own` of the points (E, M), heaviest first.
+    def climb(
+        self, starts: Candidates, rest: Array, weights: Array, known: Array, floor: float
+    ) -> Array:
+        """Return the modes (L, E) above the starts (E, S), heaviest first.
 
-        Left out are modes with less than min_points, or less than TRUST points, of the own ones
+        They climb the density of the starts and of the `rest` (E, M - S), with `weights` (M,).
+        Left out are modes with less than min_points, or less than TRUST points, of the starts
         within b, and modes nearer than b to one of `known` (C, E) or to a heavier one. A start has
         `floor` times that at least within b.
         """
@@ -40,11 +47,13 @@ class Hill:
         share = float(weights[0])
         least = float(max(self.min_points, TRUST * share if share > 1 else 0))
         first = len(known)
+        own = len(starts.places)
+        points = np.concatenate([starts.points, rest], axis=1) if rest.size else starts.points
         found = np.empty((first + min(ROOM, own), len(points)), np.float32)
         found[:first] = known
         masses = np.zeros(len(found))
         rule = (limit, self.gaussian, floor * least, first)
-        count = climbing.climb(points, weights, own, rule, found, masses)
+        count = climbing.climb(points, weights, starts.founders(), rule, found, masses)
         order = np.argsort(-masses[first:count], kind="stable") + first
         modes: Array = found[climbing.choose(found, masses, order, first, limit, least)]
         return modes
@@ -59,17 +68,19 @@ class Hill:
         first = max(SMALL, len(pixels) // SHARE)
         for index, (most, mess) in enumerate(SAMPLES):
             size = most if index else min(most, first)
-            sample = pixels.take(spread(len(pixels), size))
-            if not np.isfinite(sample).all():
+            ranks = spread(len(pixels), size)
+            sample = pixels.candidates(ranks, self.step)
+            if not np.isfinite(sample.points).all():
                 require_finite(pixels)
-            taken = sample.shape[1]
-            weights = np.full(taken, len(pixels) / taken, np.float32)
-            modes = self.climb(sample, weights, taken, none, 0.0)
-            near = np.zeros(taken, np.bool_)
-            count = climbing.within(sample, modes, np.float32(self.bandwidth**2), near)
-            if count >= (1 - mess) * taken or taken < size:
+            weights = np.full(len(ranks), len(pixels) / len(ranks), np.float32)
+            modes = self.climb(sample, none.T, weights, none, 0.0)
+            near = np.zeros(len(ranks), np.bool_)
+            climbing.within(sample.points, modes, np.float32(self.bandwidth**2), near)
+            borders.bar(sample.founders(), near)
+            lost = len(ranks) - np.count_nonzero(near | sample.barred)
+            if lost <= mess * len(ranks) or len(ranks) < size:
                 break
-        return modes, sample[:, near]
+        return modes, sample.points[:, near]
 
     def of_far(
         self, pixels: Pixels | TensorPixels, far: NDArray[np.int64], sample: Array, known: Array
@@ -82,8 +93,11 @@ class Hill:
         if len(far) < self.min_points:
             return np.empty((0, pixels.dims), np.float32)
         some = far[spread(len(far), FAR)] if len(far) > FAR else far
-        points = np.concatenate([pixels.take(some), sample], axis=1)
-        weights = np.empty(points.shape[1], np.float32)
-        weights[: len(some)] = len(far) / len(some)
-        weights[len(some) :] = (len(pixels) - len(far)) / max(sample.shape[1], 1)
-        return self.climb(points, weights, len(some), known, 0.5)
+        starts = pixels.candidates(some, self.step).free()
+        own = len(starts.places)
+        if own == 0:
+            return np.empty((0, pixels.dims), np.float32)
+        weights = np.empty(own + sample.shape[1], np.float32)
+        weights[:own] = len(far) / len(some)
+        weights[own:] = (len(pixels) - len(far)) / max(sample.shape[1], 1)
+        return self.climb(starts, sample, weights, known, 0.5)

@@ -17,11 +17,12 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from clustering import kernels
+from clustering import borders, kernels
 from clustering.assign import squared_distances
 
 Array = NDArray[np.float32]
 
+NO_SHAPE = np.empty(0, np.int64)  # of points that are no image
 CHUNK = 16384  # pixels of the smallest chunk
 CHUNKS = 128  # most chunks
 WORK = 1 << 18  # coordinates below which a second thread costs more than it saves
@@ -41,11 +42,35 @@ class Nearest(NamedTuple):
     apart: Array
 
 
+class Candidates(NamedTuple):
+    """Points (E, M) that may found a cluster, unless `barred` (M,) or on a border.
+
+    The latter is found out where a climb would start, at the `places` (M,) in the `image` that
+    `borders.steep` reads, and then noted in `barred`.
+    """
+
+    points: Array
+    barred: NDArray[np.bool_]
+    places: NDArray[np.int64]
+    image: tuple[Any, ...]
+
+    def founders(self) -> tuple[Any, ...]:
+        """Return what the climb takes beside the points."""
+        return self.barred, self.places, self.image
+
+    def free(self) -> "Candidates":
+        """Return those that are neither barred nor on a border."""
+        borders.bar(self.founders(), self.barred)
+        free = ~self.barred
+        return Candidates(self.points[:, free], self.barred[free], self.places[free], self.image)
+
+
 @dataclass(frozen=True)
 class Pixels:
     """The True pixels of `mask` (P,), or all P pixels if mask is empty; E coordinates each.
 
     `words` are the bytes of the mask, eight at a time, without the last ones of an odd number.
+    `shape` (D,) is that of the image, (0,) of points without one.
     `starts` (G + 1,) are the first pixels of the chunks, `offsets` (G + 1,) how many True pixels
     come before each.
     """
@@ -58,15 +83,30 @@ class Pixels:
     axis_step: int
     starts: NDArray[np.int64]
     offsets: NDArray[np.int64]
+    shape: NDArray[np.int64]
 
     def __len__(self) -> int:
         return int(self.offsets[-1])
 
     def take(self, ranks: NDArray[np.int64]) -> Array:
         """Return the coordinates (E, M) of the True pixels of these ascending ranks (M,)."""
+        return self._take(ranks)[0]
+
+    def candidates(self, ranks: NDArray[np.int64], step: float) -> "Candidates":
+        """Return the pixels of these ascending ranks (M,) as starts of a climb.
+
+        Those farther than `step` from a True neighbour in the image found no cluster; 0: all may.
+        """
+        points, places = self._take(ranks)
+        shape = self.shape if step > 0 else NO_SHAPE
+        barred = np.zeros(len(ranks), np.bool_)
+        return Candidates(points, barred, places, (self.layout(), shape, np.float32(step) ** 2))
+
+    def _take(self, ranks: NDArray[np.int64]) -> tuple[Array, NDArray[np.int64]]:
         out = np.empty((self.dims, len(ranks)), np.float32)
-        kernels.take(self.layout(), ranks, out)
-        return out
+        places = np.empty(len(ranks), np.int64)
+        kernels.take(self.layout(), ranks, places, out)
+        return out, places
 
     def to_centres(
         self,
@@ -169,6 +209,7 @@ def rows(points: Array) -> Pixels:
         axis_step=count if by_axis else 1,
         starts=starts,
         offsets=starts,
+        shape=NO_SHAPE,
     )
 
 
@@ -188,6 +229,7 @@ def image(embedding: Array, mask: NDArray[np.bool_]) -> Pixels:
         axis_step=flat.size,
         starts=starts,
         offsets=np.concatenate([[0], np.cumsum(counts)]).astype(np.int64),
+        shape=np.array(mask.shape, np.int64),
     )
 
 

@@ -12,18 +12,20 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from clustering.pixels import Nearest
+from clustering.pixels import NO_SHAPE, Candidates, Nearest, rows
 
 NOTHING = np.empty(0, np.float32)  # distances that were not kept
+NOWHERE = (rows(np.zeros((1, 1), np.float32)).layout(), NO_SHAPE, np.float32(0))  # no neighbours
 MEMORY = 1 << 26  # numbers that one step of a pass may hold
 
 
 @dataclass(frozen=True)
 class TensorPixels:
-    """The pixels (N,) at these places of values (E, P)."""
+    """The pixels (N,) at these places of values (E, P); `mask` (*S) of an image, if it is one."""
 
     values: Tensor
     place: Tensor
+    mask: Tensor | None = None
 
     def __len__(self) -> int:
         return len(self.place)
@@ -39,6 +41,25 @@ class TensorPixels:
         points = self.values[:, self.place[chosen]].float()
         taken: NDArray[np.float32] = points.contiguous().cpu().numpy()
         return taken
+
+    def candidates(self, ranks: NDArray[np.int64], step: float) -> Candidates:
+        """Return starts of a climb: see `pixels.Pixels.candidates`. Borders are found at once."""
+        points = self.take(ranks)
+        places = np.zeros(len(ranks), np.int64)
+        if step <= 0 or self.mask is None:
+            return Candidates(points, np.zeros(len(ranks), np.bool_), places, NOWHERE)
+        place = self.place[torch.from_numpy(ranks).to(self.values.device)]
+        vectors = self.values[:, place].float()
+        steep = torch.zeros(len(place), dtype=torch.bool, device=place.device)
+        flat, stride = self.mask.flatten(), 1
+        for size in reversed(self.mask.shape):
+            at = place // stride % size
+            for way, inside in ((-stride, at > 0), (stride, at + 1 < size)):
+                there = torch.where(inside, place + way, place)
+                gap = ((self.values[:, there].float() - vectors) ** 2).sum(dim=0)
+                steep |= flat[there] & ~(gap < step**2)
+            stride *= size
+        return Candidates(points, steep.cpu().numpy(), places, NOWHERE)
 
     def to_centres(
         self,
@@ -106,4 +127,5 @@ def device_pixels(embedding: Tensor, mask: Tensor | None) -> TensorPixels:
     values = embedding.detach().flatten(1)
     if mask is None:
         return TensorPixels(values, torch.arange(values.shape[1], device=values.device))
-    return TensorPixels(values, mask.to(values.device).flatten().nonzero()[:, 0])
+    mask = mask.to(values.device)
+    return TensorPixels(values, mask.flatten().nonzero()[:, 0], mask)
