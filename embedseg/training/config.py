@@ -28,6 +28,10 @@ class DataConfig:
         val_fraction: share of the images held out when neither `val` nor `val_list` is given.
         working_size: longer side, in pixels, at which the network sees a whole image; 0: as it is;
             [HEIGHT, WIDTH]: exactly this, whatever the image's shape.
+        keep: with sparse labels, the share of the instances of each training picture, and of its
+            background, that stays labelled: a simulation on labels that are complete.
+        background_label: with sparse labels, the label painted over a little of the background; 0
+            is then unlabelled, and `val` names whole pictures. 0: 0 is background as always.
         stretch: stretch the contrast of every image to its percentiles 1 and 99.8 (microscopy).
         cache: keep the resized training images in memory.
         workers: loader processes; 0 loads in the main process.
@@ -39,6 +43,8 @@ class DataConfig:
     val_list: str = ""
     val_fraction: float = 0.2
     working_size: int | tuple[int, int] = 256
+    keep: float = 1.0
+    background_label: int = 0
     stretch: bool = False
     cache: bool = True
     workers: int = 0
@@ -90,6 +96,7 @@ class LossConfig:
         gamma: weight of the regularisation term.
         embedding: weight of the whole discriminative loss.
         seed: weight of the seed head's loss.
+        unlabelled: weight of the losses of pixels without labels (`labels: sparse`).
         foreground: weighted sum by names of `embedseg losses`, for the semantic head and for heads
             that serve the training; "discriminative" multiplies `embedding`. The names may stand
             directly under `loss` too: `loss: {dice: 1, boundary: 0.01}`.
@@ -108,6 +115,7 @@ class LossConfig:
     gamma: float = 0.001
     embedding: float = 1.0
     seed: float = 1.0
+    unlabelled: float = 1.0
     foreground: Mapping[str, float] = field(
         default_factory=lambda: {"cross_entropy": 1.0, "dice": 1.0}
     )
@@ -148,6 +156,8 @@ class TrainConfig:
         method: "discriminative" (arXiv:1708.02551): vectors that clusters are found among;
             "spatial" (arXiv:1906.11109): each pixel points to its object's centre, with a bandwidth
             and a seed map of its own, for objects that are compact in the picture.
+        labels: "dense"; or "sparse" (arXiv:2103.14572): only some objects of each training picture
+            are labelled, the averaged weights (`optimizer.ema`) teach what the other pixels are.
         epochs: number of epochs; 0: as many as the time limit allows.
         steps_per_epoch: optimiser steps in an epoch; 0: one pass over the training images.
         batch: images in a step, over all processes.
@@ -178,6 +188,7 @@ class TrainConfig:
 
     run: str = "runs/latest"
     method: Literal["discriminative", "spatial"] = "discriminative"
+    labels: Literal["dense", "sparse"] = "dense"
     epochs: int = 40
     steps_per_epoch: int = 0
     batch: int = 4

@@ -9,6 +9,7 @@ from pathlib import Path
 import torch
 
 from embedseg.data import Dataset
+from embedseg.data.sparse import sparse_dataset
 from embedseg.device import channels_last
 from embedseg.inference.spec import ModelSpec
 from embedseg.io import InputError
@@ -77,6 +78,10 @@ def prepare(config: TrainConfig, where: World, device: torch.device) -> Job:
     if config.tensorboard:
         require_tensorboard()
     training, validation = open_sources(config.data)
+    if config.labels == "sparse":
+        training = sparse_training(config, training)
+    elif config.data.keep != 1 or config.data.background_label:
+        raise ValueError("data.keep and data.background_label go with --labels sparse")
     spec = spec_of(config)
     torch.manual_seed(config.seed)
     network = build_from_spec(spec, pretrained=True)
@@ -110,6 +115,23 @@ def prepare(config: TrainConfig, where: World, device: torch.device) -> Job:
         scaler=torch.amp.GradScaler(device.type, enabled=config.amp == "fp16"),
         steps_per_epoch=config.steps_per_epoch or math.ceil(len(training) / config.batch),
     )
+
+
+def sparse_training(config: TrainConfig, training: Dataset) -> Dataset:
+    """Return the training images with sparse labels; ValueError where these cannot be learned."""
+    if config.method != "discriminative":
+        raise ValueError(f"sparse labels go with the method 'discriminative', not {config.method}")
+    if not config.optimizer.ema:
+        raise ValueError("sparse labels need a teacher: set optimizer.ema, such as 0.998")
+    if config.data.background_label and not config.data.val:
+        raise ValueError("sparse labels tell no score: name wholly labelled images by --val")
+    sparse = sparse_dataset(
+        training,
+        background_label=config.data.background_label,
+        keep=config.data.keep,
+        seed=config.seed,
+    )
+    return sparse.in_memory() if config.data.cache else sparse
 
 
 def build_objective(config: TrainConfig) -> Objective:

@@ -8,12 +8,15 @@ from its last whole epoch and ends with the same weights.
 import logging
 import math
 import time
+from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
+from torch.func import functional_call
 from tqdm import tqdm
 
 from embedseg.device import autocast, choose_amp, choose_device, set_threads
@@ -133,8 +136,7 @@ def step(job: Job, parallel: torch.nn.Module, batch: Batch) -> dict[str, Tensor]
     """Move the weights once; return the terms of the loss and the gradient's norm."""
     data = {name: value.to(job.device, non_blocking=True) for name, value in batch.items()}
     if "clean" in data:
-        with torch.no_grad():
-            data["teacher"] = forward(job, job.network, data["clean"])["semantic"]
+        data |= teach(job, data["clean"])
     outputs = forward(job, parallel, data["image"])
     loss, terms = job.objective(outputs, data, job.where.share)
     job.optimizer.zero_grad()
@@ -149,7 +151,24 @@ def step(job: Job, parallel: torch.nn.Module, batch: Batch) -> dict[str, Tensor]
     return {**terms, "gradient_norm": norm}
 
 
-def forward(job: Job, network: torch.nn.Module, image: Tensor) -> dict[str, Tensor]:
+@torch.no_grad()
+def teach(job: Job, clean: Tensor) -> dict[str, Tensor]:
+    """Return what a teacher says of the clean view, for the losses that ask.
+
+    "teacher": logits of the network itself; "taught": embeddings of the averaged weights.
+    """
+    found = {}
+    if "consistency" in job.config.loss.foreground:
+        found["teacher"] = forward(job, job.network, clean)["semantic"]
+    if job.config.labels == "sparse":
+        job.network.eval()  # so that no statistics of the average change
+        average = partial(functional_call, job.network, job.average.state)
+        found["taught"] = forward(job, average, clean)["embedding"]
+        job.network.train()
+    return found
+
+
+def forward(job: Job, network: Callable[[Tensor], Any], image: Tensor) -> dict[str, Tensor]:
     """Return what `network` says of uint8 images (B, 3, H, W)."""
     normal = normalise(image, job.spec.mean, job.spec.std)
     with autocast(job.device, job.config.amp):

@@ -12,6 +12,7 @@ from embedseg.losses.boundary_schedule import Schedule
 from embedseg.losses.combine import check_factor, check_options
 from embedseg.losses.discriminative import DiscriminativeLoss, DiscriminativeTerms
 from embedseg.losses.seed import seed_loss
+from embedseg.losses.sparse import sparse_loss
 from embedseg.losses.spatial import spatial_loss
 from embedseg.models.heads import SideHeads
 from embedseg.names import unknown
@@ -25,14 +26,15 @@ Share = Callable[[Tensor], Tensor]
 class Objective(nn.Module):
     """embedding * (discriminative + seed * seed loss) + sum_i foreground[i] * loss_i.
 
-    If `spatial`, the loss of learned bandwidths (`losses/spatial.py`) stands for the bracket.
+    Where there is a "taught" embedding, unlabelled * the sparse loss (`losses/sparse.py`) comes to
+    the bracket. If `spatial`, the loss of learned bandwidths (`losses/spatial.py`) stands for it.
 
     `forward(outputs, batch)` takes the network's outputs and a batch: "labels" and "semantic"
-    (B, H, W) and the "image" (B, C, H, W) uint8, at the input's size; distance maps and the
-    "teacher" logits at the outputs' size, where a loss reads them. It returns the total with each
-    term, detached, by name. Targets are brought to the outputs' stride by taking every stride-th
-    pixel. Losses of the other heads are averaged per image, so that a batch split over processes
-    has the same gradient. With more than one class the discriminative loss is taken per class.
+    (B, H, W) and the "image" (B, C, H, W) uint8, at the input's size; distance maps, the "teacher"
+    logits and the "taught" embedding at the outputs' size, where a loss reads them. It returns the
+    total with each term, detached, by name. Targets are brought to the outputs' stride by taking
+    every stride-th pixel. Losses of the other heads are averaged per image, so that a batch split
+    over processes has the same gradient. With more than one class the discriminative loss is taken per class.
 
     "deep_supervision" in `foreground` applies the discriminative loss and the losses of the
     semantic head to each side output as well (but the main one), with its factor.
@@ -54,6 +56,7 @@ class Objective(nn.Module):
         schedule: Schedule = "constant",
         schedule_step: float = 0.01,
         spacing: tuple[float, ...] = (),
+        unlabelled: float = 1.0,
         spatial: bool = False,
     ) -> None:
         super().__init__()
@@ -69,6 +72,7 @@ class Objective(nn.Module):
         self.schedule, self.schedule_step = schedule, schedule_step
         if spacing and "hausdorff" in self.foreground:  # its maps of the prediction
             self.keywords["hausdorff"] = {**self.keywords.get("hausdorff", {}), "spacing": spacing}
+        self.unlabelled, self.delta_d = unlabelled, delta_d
         self.discriminative = DiscriminativeLoss(
             delta_v=delta_v, delta_d=delta_d, alpha=alpha, beta=beta, gamma=gamma, **options
         )
@@ -140,6 +144,16 @@ class Objective(nn.Module):
                 outputs["seed"], embedding, batch["labels"], delta_v=self.delta_v
             )
             total = total + weight * self.seed * parts["seed"]
+        if "taught" in batch:
+            more = sparse_loss(
+                embedding,
+                batch["taught"],
+                batch["labels"],
+                delta_v=self.delta_v,
+                delta_d=self.delta_d,
+            )
+            parts |= {"unlabelled_push": more.push, "object": more.object, "agree": more.agree}
+            total = total + self.embedding * self.unlabelled * more.total
         return total, parts
 
     def _places(

@@ -54,7 +54,12 @@ def targets_of(config: TrainConfig) -> Targets:
                 signed=kind == "distance",
                 megabytes=room,
             )
-    return Targets(stride=stride, maps=maps, clean="consistency" in loss.foreground)
+    return Targets(stride=stride, maps=maps, clean=taught(config))
+
+
+def taught(config: TrainConfig) -> bool:
+    """Return whether a teacher looks at the clean view."""
+    return "consistency" in config.loss.foreground or config.labels == "sparse"
 
 
 def same_geometry(config: AugmentConfig) -> bool:
