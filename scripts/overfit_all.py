@@ -153,7 +153,7 @@ def overfit(name: str, samples: list[Sample], arguments: argparse.Namespace) -> 
     average = AveragedWeights(network, EMA)
     image = torch.stack([torch.from_numpy(s.image).permute(2, 0, 1) for s in samples])
     labels = torch.stack([torch.from_numpy(s.labels).long() for s in samples])
-    semantic = (labels > 0).long()
+    batch = {"labels": labels, "semantic": (labels > 0).long()}
     inputs = normalise(image, spec.mean, spec.std).contiguous(memory_format=torch.channels_last)
     objective = Objective(**asdict(LossConfig()))
     optimizer = build_optimizer(
@@ -170,7 +170,7 @@ def overfit(name: str, samples: list[Sample], arguments: argparse.Namespace) -> 
         network.train()
         with autocast(device, amp):
             outputs = network(inputs)
-        loss, _ = objective(outputs, labels, semantic)
+        loss, _ = objective(outputs, batch)
         optimizer.zero_grad()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(network.parameters(), CLIP)

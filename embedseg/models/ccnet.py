@@ -5,9 +5,9 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from embedseg.models.backbone import Backbone, Decoder, Features
+from embedseg.models.backbone import Features
 from embedseg.models.blocks import Layers, initialise
-from embedseg.models.heads import SideHeads, auxiliary_head, enlarged_head
+from embedseg.models.dilated import DilatedNet
 from embedseg.models.resnet import ResNet
 
 REDUCTION = 8  # of the channels of queries and keys
@@ -22,26 +22,25 @@ def ccnet(
     width: int = 64,
     recurrence: int = 2,
     deep_supervision: bool = False,
+    deep_stem: bool = True,
     norm: Literal["batch", "group"] = "batch",
 ) -> "CCNet":
     """Return CCNet: 8 * width maps at 1/8; with `deep_supervision` a second head on stage 3.
 
     71,287,911 parameters for depth 101 with 19 classes and both heads. The attention is applied
     `recurrence` times with the same weights; twice lets every pixel see every other.
+
+    `deep_stem=False` begins with one 7x7 convolution, as the weights of torchvision do.
     """
     if recurrence < 1:
         raise ValueError(f"recurrence must be >= 1, got {recurrence}; the paper has 2")
     layers = Layers(2, norm)
-    encoder = ResNet(depth, in_channels, layers, width=width, deep_stem=True, output_stride=8)
+    encoder = ResNet(depth, in_channels, layers, width=width, deep_stem=deep_stem, output_stride=8)
     return CCNet(in_channels, encoder, width, recurrence, layers, deep_supervision=deep_supervision)
 
 
-class CCNet(Backbone):
+class CCNet(DilatedNet):
     """Reduction, attention, convolution; appended to the encoder's maps, and fused."""
-
-    stride = 8
-    divisor = 8
-    default_decoder: Decoder = "learned"
 
     def __init__(
         self,
@@ -53,12 +52,9 @@ class CCNet(Backbone):
         *,
         deep_supervision: bool,
     ) -> None:
-        super().__init__()
-        self.layers, self.deep_supervision = layers, deep_supervision
-        self.in_channels, self.out_channels = in_channels, 8 * width
-        self.side, last = encoder.channels[2:]
+        super().__init__(in_channels, encoder, 8 * width, layers, deep_supervision=deep_supervision)
+        last = encoder.channels[3]
         inner = 8 * width
-        self.encoder = encoder
         self.reduce = _conv_norm_leaky(last, inner, layers)
         self.attention = CrissCross(inner, layers, recurrence=recurrence)
         self.refine = _conv_norm_leaky(inner, inner, layers)
@@ -73,14 +69,6 @@ class CCNet(Backbone):
         y = self.refine(self.attention(self.reduce(last)))
         y = self.fuse(torch.cat([last, y], 1))
         return (y, third) if self.deep_supervision else y
-
-    def make_head(self, channels: int) -> nn.Module:
-        """Return the 1x1 convolution enlarged x8, with deep supervision beside a second one."""
-        main = enlarged_head(self.out_channels, channels, 8, self.layers, bias=True)
-        if not self.deep_supervision:
-            return main
-        side = auxiliary_head(self.side, self.out_channels, channels, 8, self.layers)
-        return SideHeads([main, side], average=False)
 
 
 class CrissCross(nn.Module):

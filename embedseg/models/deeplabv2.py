@@ -5,8 +5,9 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from embedseg.models.backbone import Backbone, Decoder, Features
+from embedseg.models.backbone import Features
 from embedseg.models.blocks import Layers, initialise
+from embedseg.models.dilated import DilatedNet
 from embedseg.models.heads import EnlargedHead, SideHeads
 from embedseg.models.resnet import ResNet
 
@@ -36,12 +37,8 @@ def deeplabv2(
     return DeepLabV2(in_channels, encoder, dilations, layers, deep_supervision=deep_supervision)
 
 
-class DeepLabV2(Backbone):
+class DeepLabV2(DilatedNet):
     """The dilated ResNet itself."""
-
-    stride = 8
-    divisor = 8
-    default_decoder: Decoder = "learned"
 
     def __init__(
         self,
@@ -52,12 +49,10 @@ class DeepLabV2(Backbone):
         *,
         deep_supervision: bool,
     ) -> None:
-        super().__init__()
-        self.layers, self.deep_supervision = layers, deep_supervision
+        super().__init__(
+            in_channels, encoder, encoder.channels[3], layers, deep_supervision=deep_supervision
+        )
         self.dilations = dilations
-        self.in_channels = in_channels
-        self.side, self.out_channels = encoder.channels[2:]
-        self.encoder = encoder
         initialise(self)
 
     def forward(self, x: Tensor) -> Features:

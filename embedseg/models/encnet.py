@@ -6,9 +6,9 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from embedseg.models.backbone import Backbone, Decoder, Features
+from embedseg.models.backbone import Features
 from embedseg.models.blocks import Layers, initialise
-from embedseg.models.heads import SideHeads, auxiliary_head, enlarged_head
+from embedseg.models.dilated import DilatedNet
 from embedseg.models.resnet import ResNet
 
 CODES = 32
@@ -23,6 +23,7 @@ def encnet(
     lateral: bool = False,
     presence: int = 0,
     deep_supervision: bool = False,
+    deep_stem: bool = True,
     norm: Literal["batch", "group"] = "batch",
 ) -> "EncNet":
     """Return EncNet: 8 * width maps at 1/8; with `deep_supervision` a second head on stage 3.
@@ -31,11 +32,13 @@ def encnet(
     "presence" (B, presence) in training: which classes an image holds, for the semantic encoding
     loss; it teaches nothing where every image holds all classes. 35,996,505 parameters for depth
     50 and 54,988,633 for depth 101, with 19 classes, presence=19 and both heads.
+
+    `deep_stem=False` begins with one 7x7 convolution, as the weights of torchvision do.
     """
     if presence < 0:
         raise ValueError(f"presence must be >= 0, got {presence}")
     layers = Layers(2, norm)
-    encoder = ResNet(depth, in_channels, layers, width=width, deep_stem=True, output_stride=8)
+    encoder = ResNet(depth, in_channels, layers, width=width, deep_stem=deep_stem, output_stride=8)
     return EncNet(
         in_channels,
         encoder,
@@ -47,12 +50,10 @@ def encnet(
     )
 
 
-class EncNet(Backbone):
+class EncNet(DilatedNet):
     """3x3 reduction of the last stage, then `Encoding` weights the channels by global context."""
 
-    stride = 8
-    divisor = 8
-    default_decoder: Decoder = "learned"
+    side_bias = False
 
     def __init__(
         self,
@@ -65,13 +66,11 @@ class EncNet(Backbone):
         presence: int,
         deep_supervision: bool,
     ) -> None:
-        super().__init__()
-        self.layers, self.deep_supervision = layers, deep_supervision
-        self.in_channels, self.out_channels = in_channels, outputs
-        second, self.side, last = encoder.channels[1:]
-        self.encoder = encoder
+        super().__init__(in_channels, encoder, outputs, layers, deep_supervision=deep_supervision)
+        second, third, last = encoder.channels[1:]
+        self.side_width = third // 4
         self.reduce = layers.conv_norm_act(last, outputs)
-        sources = (second, self.side) if lateral else ()
+        sources = (second, third) if lateral else ()
         self.laterals = nn.ModuleList(layers.conv_norm_act(s, outputs, 1) for s in sources)
         self.fuse = layers.conv_norm_act(3 * outputs, outputs) if lateral else nn.Identity()
         self.encoding = Encoding(outputs, layers)
@@ -92,14 +91,6 @@ class EncNet(Backbone):
         if self.deep_supervision:
             return (y, third, *extra)
         return (y, *extra) if extra else y
-
-    def make_head(self, channels: int) -> nn.Module:
-        """Return the 1x1 convolution enlarged x8, with deep supervision beside a second one."""
-        main = enlarged_head(self.out_channels, channels, 8, self.layers, bias=True)
-        if not self.deep_supervision:
-            return main
-        side = auxiliary_head(self.side, self.side // 4, channels, 8, self.layers, bias=False)
-        return SideHeads([main, side], average=False)
 
     def auxiliary(self, features: Features) -> dict[str, Tensor]:
         """Return the logits "presence" (B, presence)."""

@@ -5,9 +5,9 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from embedseg.models.backbone import Backbone, Decoder, Features
+from embedseg.models.backbone import Features
 from embedseg.models.blocks import Layers, initialise, resize
-from embedseg.models.heads import SideHeads, auxiliary_head, enlarged_head
+from embedseg.models.dilated import DilatedNet
 from embedseg.models.resnet import ResNet
 
 GROUPS = 8  # of the global attention; each has its own weight
@@ -20,26 +20,25 @@ def galdnet(
     depth: int = 50,
     width: int = 64,
     deep_supervision: bool = False,
+    deep_stem: bool = True,
     norm: Literal["batch", "group"] = "batch",
 ) -> "GALDNet":
     """Return GALD-Net: 8 * width maps at 1/8; with `deep_supervision` a second head on stage 3.
 
     52,402,662 parameters for depth 50 and 71,394,790 for depth 101, with 19 classes and both
     heads. Its strided depthwise convolutions are padded here, so that small images work.
+
+    `deep_stem=False` begins with one 7x7 convolution, as the weights of torchvision do.
     """
     layers = Layers(2, norm)
     encoder = ResNet(
-        depth, in_channels, layers, width=width, deep_stem=True, output_stride=8, grid=GRID
+        depth, in_channels, layers, width=width, deep_stem=deep_stem, output_stride=8, grid=GRID
     )
     return GALDNet(in_channels, encoder, 8 * width, layers, deep_supervision=deep_supervision)
 
 
-class GALDNet(Backbone):
+class GALDNet(DilatedNet):
     """Reduction, `GALDBlock`, convolution; appended to the encoder's maps, and fused."""
-
-    stride = 8
-    divisor = 8
-    default_decoder: Decoder = "learned"
 
     def __init__(
         self,
@@ -50,11 +49,8 @@ class GALDNet(Backbone):
         *,
         deep_supervision: bool,
     ) -> None:
-        super().__init__()
-        self.layers, self.deep_supervision = layers, deep_supervision
-        self.in_channels, self.out_channels = in_channels, outputs
-        self.side, last = encoder.channels[2:]
-        self.encoder = encoder
+        super().__init__(in_channels, encoder, outputs, layers, deep_supervision=deep_supervision)
+        last = encoder.channels[3]
         self.reduce = layers.conv_norm_act(last, outputs)
         self.context = GALDBlock(outputs, layers)
         self.refine = layers.conv_norm_act(outputs, outputs)
@@ -67,14 +63,6 @@ class GALDNet(Backbone):
         y = self.refine(self.context(self.reduce(last)))
         y = self.fuse(torch.cat([last, y], 1))
         return (y, third) if self.deep_supervision else y
-
-    def make_head(self, channels: int) -> nn.Module:
-        """Return the 1x1 convolution enlarged x8, with deep supervision beside a second one."""
-        main = enlarged_head(self.out_channels, channels, 8, self.layers, bias=True)
-        if not self.deep_supervision:
-            return main
-        side = auxiliary_head(self.side, self.out_channels, channels, 8, self.layers)
-        return SideHeads([main, side], average=False)
 
 
 class GALDBlock(nn.Module):

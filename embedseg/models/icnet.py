@@ -18,15 +18,18 @@ def icnet(
     depth: int = 50,
     width: int = 64,
     deep_supervision: bool = False,
+    deep_stem: bool = True,
     norm: Literal["batch", "group"] = "batch",
 ) -> "ICNet":
     """Return ICNet: 2 * width maps at 1/8; `deep_supervision` adds heads at 1/8 and 1/16.
 
     47,489,184 parameters for depth 50 with 19 classes and all heads. With batch norm it trains on
     two images or more at a time.
+
+    `deep_stem=False` begins with one 7x7 convolution, as the weights of torchvision do.
     """
     layers = Layers(2, norm)
-    encoder = ResNet(depth, in_channels, layers, width=width, deep_stem=True, output_stride=8)
+    encoder = ResNet(depth, in_channels, layers, width=width, deep_stem=deep_stem, output_stride=8)
     return ICNet(in_channels, encoder, width, layers, deep_supervision=deep_supervision)
 
 

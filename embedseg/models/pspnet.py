@@ -6,9 +6,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from embedseg.models.backbone import Backbone, Decoder, Features
+from embedseg.models.backbone import Features
 from embedseg.models.blocks import Layers, initialise, resize
-from embedseg.models.heads import SideHeads, auxiliary_head, enlarged_head
+from embedseg.models.dilated import DilatedNet
 from embedseg.models.resnet import ResNet
 
 GRIDS = (1, 2, 3, 6)  # cells per side
@@ -21,24 +21,23 @@ def pspnet(
     depth: int = 50,
     width: int = 64,
     deep_supervision: bool = False,
+    deep_stem: bool = True,
     norm: Literal["batch", "group"] = "batch",
 ) -> "PSPNet":
     """Return PSPNet: 8 * width maps at 1/8; with `deep_supervision` a second head on stage 3.
 
     51,445,222 parameters for depth 50 with 19 classes and both heads. With batch norm it trains
     on two images or more at a time.
+
+    `deep_stem=False` begins with one 7x7 convolution, as the weights of torchvision do.
     """
     layers = Layers(2, norm)
-    encoder = ResNet(depth, in_channels, layers, width=width, deep_stem=True, output_stride=8)
+    encoder = ResNet(depth, in_channels, layers, width=width, deep_stem=deep_stem, output_stride=8)
     return PSPNet(in_channels, encoder, 8 * width, layers, deep_supervision=deep_supervision)
 
 
-class PSPNet(Backbone):
+class PSPNet(DilatedNet):
     """A deep-stemmed ResNet at 1/8, then `PyramidPooling`."""
-
-    stride = 8
-    divisor = 8
-    default_decoder: Decoder = "learned"
 
     def __init__(
         self,
@@ -49,11 +48,7 @@ class PSPNet(Backbone):
         *,
         deep_supervision: bool,
     ) -> None:
-        super().__init__()
-        self.layers, self.deep_supervision = layers, deep_supervision
-        self.in_channels, self.out_channels = in_channels, outputs
-        self.side = encoder.channels[2]
-        self.encoder = encoder
+        super().__init__(in_channels, encoder, outputs, layers, deep_supervision=deep_supervision)
         self.context = PyramidPooling(encoder.channels[3], outputs, layers)
         initialise(self)
 
@@ -62,14 +57,6 @@ class PSPNet(Backbone):
         *_, third, last = self.encoder(x)
         y: Tensor = self.context(last)
         return (y, third) if self.deep_supervision else y
-
-    def make_head(self, channels: int) -> nn.Module:
-        """Return the 1x1 convolution enlarged x8, with deep supervision beside a second one."""
-        main = enlarged_head(self.out_channels, channels, 8, self.layers, bias=True)
-        if not self.deep_supervision:
-            return main
-        side = auxiliary_head(self.side, self.out_channels, channels, 8, self.layers)
-        return SideHeads([main, side], average=False)
 
 
 class PyramidPooling(nn.Module):

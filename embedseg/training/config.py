@@ -66,7 +66,9 @@ class NetworkConfig:
             convolution and "bilinear" interpolation, or "auto": what suits the backbone.
         output_stride: stride of the outputs against the working size.
         seed_head: predict where the embedding can be trusted, and found clusters only there.
-        init: weights to start from: a run folder or a .safetensors file; empty: random.
+        init: weights to start from: a run folder, a shipped model's name, or a file of weights
+            (.safetensors, .pth) of any network that has parts of this one: torchvision's and
+            timm's ResNets fit `ccnet`, `encnet`, `linknet`, ...; empty: random.
     """
 
     backbone: str = "unet"

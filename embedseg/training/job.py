@@ -4,7 +4,6 @@ import logging
 import math
 from dataclasses import asdict, dataclass
 from inspect import signature
-from pathlib import Path
 
 import torch
 
@@ -12,14 +11,14 @@ from embedseg.data import Dataset
 from embedseg.data.sparse import sparse_dataset
 from embedseg.device import channels_last
 from embedseg.inference.spec import ModelSpec
-from embedseg.io import InputError
 from embedseg.losses import DiscriminativeLoss
 from embedseg.losses.discriminative_options import push_margin
-from embedseg.model import build_from_spec, find_weights, read_weights
+from embedseg.model import build_from_spec
 from embedseg.models import EmbeddingNet
 from embedseg.names import unknown
 from embedseg.training.config import LossConfig, TrainConfig
 from embedseg.training.distributed import World
+from embedseg.training.initial import initialise
 from embedseg.training.objective import Objective
 from embedseg.training.optim import AveragedWeights, build_optimizer
 from embedseg.training.sampling import AugmentedStream
@@ -185,14 +184,3 @@ def _push_margin(config: TrainConfig) -> float:
     """Return the distance to which the loss pushes means; twice the paper's delta_d."""
     lanenet = config.loss.options.get("hinge") == "lanenet"
     return push_margin(config.loss.delta_d, "lanenet" if lanenet else "paper")
-
-
-def initialise(network: torch.nn.Module, source: str) -> None:
-    """Load weights of a run or a .safetensors file where names and shapes agree; log how many."""
-    _, state = read_weights(find_weights(Path(source)))
-    own = network.state_dict()
-    fit = {k: v for k, v in state.items() if k in own and own[k].shape == v.shape}
-    if not fit:
-        raise InputError(f"{source}: none of its weights fits this network; name one of its kind")
-    network.load_state_dict(fit, strict=False)
-    logger.info("%d of %d weights taken from %s", len(fit), len(own), source)

@@ -1,0 +1,27 @@
+"""The script behind the table of docs/networks.md."""
+
+import argparse
+
+import numpy as np
+
+from embedseg.data import Sample, open_dataset
+from scripts.overfit_all import cut, line, overfit, table
+
+
+def test_it_trains_on_two_pictures_and_writes_a_row():
+    data = open_dataset("leaves:2")
+    arguments = argparse.Namespace(size=48, steps=3, seconds=60, every=2)
+    row = overfit("banet", [cut(data[k], 48) for k in range(2)], arguments)
+    assert row["steps"] == 3
+    assert np.isfinite(row["loss"])
+    assert row["parameters"] == 66_707
+    assert line("banet", row).startswith("| banet | as published | published | 0.07 | ")
+    assert "| gone | | | | | | | | no memory |" in table({"gone": {"error": "no memory"}})
+
+
+def test_the_cut_holds_the_whole_plant():
+    labels = np.zeros((60, 90), np.int32)
+    labels[20:40, 50:80] = 1
+    found = cut(Sample(np.zeros((60, 90, 3), np.uint8), labels), 33)
+    assert found.labels.shape == (33, 33)
+    assert 0.7 < (found.labels > 0).mean() / (30 * 20 / 33**2) < 1.4
