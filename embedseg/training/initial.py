@@ -25,6 +25,15 @@ logger = logging.getLogger(__name__)
 State = dict[str, Tensor]
 INNER = ("state_dict", "model_state_dict", "model_state", "model", "network", "net")  # of a .pth
 WRAPPERS = ("module.", "_orig_mod.")  # that torch puts before every name
+BROKEN = (
+    RuntimeError,
+    EOFError,
+    LookupError,
+    ValueError,
+    TypeError,
+    AttributeError,
+    OSError,
+)  # torch.load on other files
 RGB = 3
 SHOWN = 6  # names in a list of the report
 
@@ -73,7 +82,7 @@ def read_state(file: Path) -> State:
             f"{file}: holds more than tensors, which is not opened for safety; save its "
             "state_dict() alone"
         ) from error
-    except (SafetensorError, RuntimeError, EOFError, KeyError, ValueError, OSError) as error:
+    except (SafetensorError, *BROKEN) as error:
         raise InputError(
             f"{file}: not a readable file of weights ({str(error).splitlines()[0]})"
         ) from error

@@ -138,8 +138,9 @@ def test_refusals_are_one_sentence(tmp_path) -> None:
     torch.save([1, 2], tmp_path / "list.pth")
     with pytest.raises(InputError, match="holds no state dict"):
         read_state(tmp_path / "list.pth")
-    for name in ("broken.pth", "broken.safetensors"):
-        (tmp_path / name).write_bytes(b"not weights")
+    texts = {"broken.pth": b"not weights", "a.sh": b"#!/bin/bash\n", "broken.safetensors": b"no"}
+    for name, text in texts.items():
+        (tmp_path / name).write_bytes(text)
         with pytest.raises(InputError, match=name) as caught:
             read_state(tmp_path / name)
         assert "\n" not in str(caught.value)
