@@ -42,6 +42,6 @@ def train_discs(scenes: Path, run: Path, *more: str) -> Path:
         "--batch=4", "--amp=off", "--device=cpu", "--threads=1", "--data.working_size=64",
         "--augment.size=64", "--network.options={width: 8, depth: 3}", "--data.val_fraction=0.4",
         "--network.embedding_dim=4", "--optimizer.warmup_steps=5", "--optimizer.ema=0.9",
-        "--optimizer.learning_rate=5e-3", *more,
+        "--optimizer.learning_rate=5e-3", "--tune=false", *more,
     ]  # fmt: skip
     return train(read_config(options))

@@ -24,7 +24,7 @@ ALLOWED: dict[str, set[str]] = {
     "device": set(),
     "training": {
         "model", "device", "models", "losses", "data", "metrics", "inference", "labels", "io",
-        "viz",
+        "viz", "tuning",
     },
     "clustering": set(),
 }  # fmt: skip

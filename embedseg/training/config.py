@@ -170,6 +170,8 @@ class TrainConfig:
             A run with a time limit depends on the machine's speed and cannot be repeated exactly.
         clock: what the time limit counts: "wall" time, or "cpu" time of this process over all its
             threads, which other load on the machine does not change.
+        tune: search thresholds and the bandwidth on validation images at the end, quickly (see
+            `embedseg tune`), for at most a tenth of the training's time; later commands use them.
         copy_paste: probability of pasting instances of another training image over a sample.
         seed: of every random number of the run.
         device: "auto", "cpu", "cuda", "cuda:1", "mps".
@@ -198,6 +200,7 @@ class TrainConfig:
     patience: int = 0
     time_limit: float = 0.0
     clock: Literal["wall", "cpu"] = "wall"
+    tune: bool = True
     copy_paste: float = 0.0
     seed: int = 0
     device: str = "auto"

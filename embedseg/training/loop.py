@@ -26,6 +26,7 @@ from embedseg.model import Model, build_from_spec, save_weights
 from embedseg.training import run_folder
 from embedseg.training.config import TrainConfig
 from embedseg.training.distributed import world
+from embedseg.training.finish import tune_at_end
 from embedseg.training.job import Job, prepare
 from embedseg.training.optim import schedule
 from embedseg.training.sampling import Batch, loader
@@ -56,6 +57,9 @@ def train(config: TrainConfig, *, resume: bool = False) -> Path:
         with run_folder.log_to(run, where.leads):
             logger.info("%s", job.describe(reason))
             fit(job, at)
+            if config.tune and where.leads:
+                device_name, amp = str(device), config.amp
+                tune_at_end(run, job.validation, at.seconds, device=device_name, amp=amp)
     return run
 
 

@@ -34,7 +34,8 @@ class Objective(nn.Module):
     logits and the "taught" embedding at the outputs' size, where a loss reads them. It returns the
     total with each term, detached, by name. Targets are brought to the outputs' stride by taking
     every stride-th pixel. Losses of the other heads are averaged per image, so that a batch split
-    over processes has the same gradient. With more than one class the discriminative loss is taken per class.
+    over processes has the same gradient. With more than one class the discriminative loss is taken
+    per class.
 
     "deep_supervision" in `foreground` applies the discriminative loss and the losses of the
     semantic head to each side output as well (but the main one), with its factor.
