@@ -11,21 +11,24 @@ from pathlib import Path
 import torch
 
 Work = Callable[[], object]
+Clock = Callable[[], float]
 
 
-def timed(work: Work) -> float:
-    """Return the seconds of one call."""
-    start = time.perf_counter()
+def timed(work: Work, clock: Clock = time.perf_counter) -> float:
+    """Return the seconds of one call by `clock`; `time.process_time` is blind to other load."""
+    start = clock()
     work()
-    return time.perf_counter() - start
+    return clock() - start
 
 
-def medians(codes: Mapping[str, Work], repeats: int) -> dict[str, float]:
+def medians(
+    codes: Mapping[str, Work], repeats: int, clock: Clock = time.perf_counter
+) -> dict[str, float]:
     """Return the median seconds of each code, run in turn so that a busy machine slows all."""
     seconds: dict[str, list[float]] = {name: [] for name in codes}
     for _ in range(repeats):
         for name, work in codes.items():
-            seconds[name].append(timed(work))
+            seconds[name].append(timed(work, clock))
     return {name: statistics.median(values) for name, values in seconds.items()}
 
 

@@ -14,8 +14,8 @@ EPILOG = """
 every other option is one of `embedseg train` and holds for all cells (--config, --data, ...).
 
   embedseg compare --data folder:plants --vary backbone=enet,erfnet,unet --seeds 0,1 --minutes 5
-  embedseg compare --config leaves --data cvppp:A1 --steps 300 --out losses \\
-      --vary "loss.foreground=dice,focal,{dice: 1, boundary: 0.01}" --vary loss.seed=0.5,1
+  embedseg compare --config leaves --data cvppp:A1 --steps 300 --out losses --metric FgBgDice \\
+      --vary "loss=dice,focal,cross_entropy + dice,dice + 0.01 boundary" --seeds 0,1,2
 
 --cells FILE holds settings that belong together, as YAML:
 

@@ -1,8 +1,9 @@
 """The cells of a comparison: every combination of the settings that vary, each with a name.
 
-    --vary network.backbone=enet,unet --vary loss.foreground=dice,{dice: 1, boundary: 0.01}
+    --vary network.backbone=enet,unet --vary "loss=dice,dice + 0.01 boundary"
 
-gives four cells. Commas inside brackets or quotes do not separate. Settings that belong together
+gives four cells; the second loss could be written {dice: 1, boundary: 0.01} as well. Commas inside
+brackets or quotes do not separate. Settings that belong together
 stand as named cells in a YAML file, `name: {option: value}`, with options by their path
 ("network.backbone") or nested; such cells multiply with --vary too.
 """
@@ -24,9 +25,10 @@ from embedseg.training.config import TrainConfig
 from embedseg.training.loss_names import spread
 from embedseg.training.options import ALIASES, read_config
 
-SPEAKING = ("network.backbone", "loss.foreground")  # their values need no name before them
+SPEAKING = ("network.backbone",)  # their values need no name before them
 SHORT = {"loss": "loss.foreground"}
 GIVEN = ("run", "seed")  # of every training, set by the comparison itself
+TERM = re.compile(r"(?:(?P<factor>\d*\.?\d+(?:[eE][+-]?\d+)?)\s*\*?\s*)?(?P<name>[A-Za-z_]\w*)")
 OPENING, CLOSING, QUOTES = "{[(", "}])", "\"'"
 
 
@@ -81,11 +83,37 @@ def varied(text: str) -> list[Cell]:
 
 
 def _cell(path: str, value: str) -> Cell:
+    if path == "loss.foreground":
+        terms = loss_terms(value)
+        return Cell(loss_name(terms), {path: json.dumps(terms)})
     shown = re.sub(r"[{}\"'\s]", "", value)
     name = shown if path in SPEAKING else f"{path.rpartition('.')[2]}={shown}"
-    if path == "loss.foreground" and value[0] != "{":
-        value = f"{{{value}: 1}}"  # a bare loss
     return Cell(name, {path: value})
+
+
+def loss_terms(text: str) -> dict[str, Any]:
+    """Return the weighted sum of "dice", "dice + 0.01 boundary" or "{dice: 1, boundary: 0.01}".
+
+    Raises ValueError for anything else; names and factors are checked with the configuration.
+    """
+    if text.startswith("{"):
+        terms = yaml.safe_load(text)
+        if not isinstance(terms, dict):
+            raise ValueError(f"loss {text!r} is not a mapping; write it as {{name: factor}}")
+        return {str(name): factor for name, factor in terms.items()}
+    terms = {}
+    for term in re.split(r"(?<![eE])\+", text):
+        match = TERM.fullmatch(term.strip())
+        if not match or match["name"] in terms:
+            raise ValueError(f"loss {text!r} is no sum; write it as dice or dice + 0.01 boundary")
+        terms[match["name"]] = float(match["factor"] or 1)
+    return terms
+
+
+def loss_name(terms: Mapping[str, Any]) -> str:
+    """Return a sum as people write it: "dice + 0.01 boundary"."""
+    factors = {k: f"{v:g}" if isinstance(v, int | float) else str(v) for k, v in terms.items()}
+    return " + ".join(k if factor == "1" else f"{factor} {k}" for k, factor in factors.items())
 
 
 def split_values(text: str) -> list[str]:

@@ -45,8 +45,9 @@ HEADS: dict[str, tuple[str, Callable[[float], str]]] = {
 def summarise(results: Sequence[Result], metric: str) -> list[Row]:
     """Return a row per cell, the best by `metric` first, failed cells last.
 
-    Scores and costs are means over the seeds; "std" is the sample standard deviation of the metric
-    (absent for one seed); "failed" the reason of the first seed that failed.
+    Scores and costs are means over the seeds; "std" is the sample standard deviation of the metric,
+    "stds" that of every score (absent for one seed); "failed" the reason of the first seed that
+    failed.
     """
     rows = []
     for name in dict.fromkeys(r["cell"] for r in results):
@@ -56,7 +57,10 @@ def summarise(results: Sequence[Result], metric: str) -> list[Row]:
         for key in done[0]["scores"] if done else ():
             row[key] = statistics.fmean(r["scores"][key] for r in done)
         if len(done) > 1:
-            row["std"] = statistics.stdev(r["scores"][metric] for r in done)
+            row["stds"] = {
+                k: statistics.stdev(r["scores"][k] for r in done) for k in done[0]["scores"]
+            }
+            row["std"] = row["stds"][metric]
         for key in (*COSTS, "steps", "train_seconds") if done else ():
             row[key] = statistics.fmean(r["costs"].get(key, r.get(key)) for r in done)
         for result in own:
@@ -74,8 +78,8 @@ def to_lines(rows: Sequence[Row], metric: str) -> list[list[str]]:
         line = [row["cell"]]
         for key in scores:
             text = f"{row[key]:.3f}" if key in row else "failed" if key == metric else ""
-            if key == metric and "std" in row:
-                text += f" ±{row['std']:.3f}"
+            if text and key in row.get("stds", ()):
+                text += f" ±{row['stds'][key]:.3f}"
             line.append(text)
         line += [write(row[key]) if key in row else "" for key, (_, write) in HEADS.items()]
         lines.append(line)

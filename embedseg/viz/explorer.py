@@ -52,8 +52,11 @@ def write_explorer(  # noqa: PLR0913  (all of it is what one page shows)
     bandwidth: float,
     threshold: float = 0.5,
     bandwidth_from: str = "in use",
-    min_points: int = 10,
+    min_points: int | None = None,
+    gaussian: bool = False,
     core: Array | None = None,
+    classes: Array | None = None,
+    merge: float = 0.0,
     components: str = "all",
     min_size: int = 0,
     scores: Mapping[int, float] | None = None,
@@ -65,19 +68,22 @@ def write_explorer(  # noqa: PLR0913  (all of it is what one page shows)
     `image` (H, W, 3) uint8; `embedding` (E, h, w) of any size; `foreground` a mask or probability
     (H, W) or (h, w), taken where >= `threshold`; `labels` and `truth` (H, W). `bandwidth` is the
     one that the slider begins at, marked by the words `bandwidth_from` ("tuned"); the slider
-    clusters the foreground as `clustering.MeanShift(bandwidth, min_points=min_points)` does on the
-    page's own embedding, which is quantised and, beyond 512 x 512 x 16 values, thinned out. Of the
-    foreground only the pixels of `core` (h, w) found clusters, the others join the nearest mean;
-    `components` and `min_size` (pixels of the embedding) treat what was found, as
-    `inference.segment` does. `scores` maps ids to confidences; `name` is shown and names the saved
-    labels; `links` (word -> relative address) stand in the head, such as those to the index, the
-    last and the next image.
+    clusters the foreground as `clustering.MeanShift(bandwidth, min_points=min_points)` does, with
+    its Gaussian kernel if `gaussian`, on the page's own embedding, which is quantised and, beyond
+    512 x 512 x 16 values, thinned out. Of the foreground only the pixels of `core` (h, w) found
+    clusters, the others join the nearest mean; each class of `classes` (h, w), integers below 256,
+    is clustered by itself; means nearer than `merge` become one; `components` and `min_size`
+    (pixels of the embedding) treat what was found: all as `inference.segment` does. `scores` maps
+    ids to confidences; `name` is shown and names the saved labels; `links` (word -> relative
+    address) stand in the head, such as those to the index, the last and the next image.
     """
     _check(image, embedding, labels, truth)
-    if core is not None and core.shape != embedding.shape[1:]:
-        raise ValueError(
-            f"core must have the embedding's size {embedding.shape[1:]}, got {core.shape}"
-        )
+    for argument, values in (("core", core), ("classes", classes)):
+        if values is not None and values.shape != embedding.shape[1:]:
+            raise ValueError(
+                f"{argument} must have the embedding's size {embedding.shape[1:]}, "
+                f"got {values.shape}"
+            )
     if components not in COMPONENTS:
         raise unknown("components", components, COMPONENTS)
     path = Path(path)
@@ -97,11 +103,13 @@ def write_explorer(  # noqa: PLR0913  (all of it is what one page shows)
         "offset": packed.offset.tolist(),
         "threshold": 255 * threshold,
         "min_points": min_points,
+        "gaussian": gaussian,
         "delta_v": delta_v,
         "delta_d": delta_d,
         "bandwidth": bandwidth,
         "bandwidth_from": bandwidth_from,
         "components": components,
+        "merge": merge,
         "min_size": -(-min_size // packed.step**2),
         "scores": {int(i): round(float(s), 4) for i, s in (scores or {}).items()},
         "palette": palette().tobytes().hex(),
@@ -115,10 +123,11 @@ def write_explorer(  # noqa: PLR0913  (all of it is what one page shows)
         "foreground": data.deflated(data.differences(fine)),
         "labels": data.deflated(data.resize_labels(labels, shown)),
     }
+    thin = np.s_[packed.step // 2 :: packed.step, packed.step // 2 :: packed.step]
     if core is not None:
-        start = packed.step // 2
-        thin = np.asarray(core, bool)[start :: packed.step, start :: packed.step]
-        blobs["core"] = data.deflated(np.packbits(thin & packed.mask))
+        blobs["core"] = data.deflated(np.packbits(np.asarray(core, bool)[thin] & packed.mask))
+    if classes is not None:
+        blobs["classes"] = data.deflated(np.asarray(classes)[thin].astype(np.uint8))
     if truth is not None:
         blobs["truth"] = data.deflated(data.resize_labels(truth, shown))
     about = f"{size[1]} × {size[0]} · E = {len(embedding)}"

@@ -1,4 +1,4 @@
-// Mean-shift with a flat kernel over points (N, E): the algorithm of clustering.MeanShift.
+// Mean-shift with a flat or Gaussian kernel over points (N, E): the algorithm of clustering.MeanShift.
 //
 // A spread sample of the points climbs its own density; one pass over all points finds the nearest
 // mode of each and the mean of those within the bandwidth; the points farther than that from every
@@ -76,8 +76,8 @@ function firstAtLeast(sorted, value) {
 
 class MeanShift {
   // `patience` in milliseconds: fit returns null where it would take longer.
-  constructor(points, E, bandwidth, minPoints, patience = Infinity) {
-    Object.assign(this, { points, E, minPoints });
+  constructor(points, E, bandwidth, minPoints, patience = Infinity, gaussian = false) {
+    Object.assign(this, { points, E, minPoints, gaussian });
     this.deadline = performance.now() + patience;
     this.count = points.length / E;
     this.limit = bandwidth * bandwidth;
@@ -181,8 +181,9 @@ class MeanShift {
     let mass = 0, total = 0;
     const size = cloud.within(at, limit);
     for (let i = 0; i < size; i++) {
-      const k = hits[i], weight = weights[k];
-      if (order[k] < own) mass += weight;
+      const k = hits[i];
+      if (order[k] < own) mass += weights[k];
+      const weight = this.gaussian ? weights[k] * Math.exp((-2 * this.gap(points.subarray(k * E, k * E + E), at)) / limit) : weights[k];
       total += weight;
       for (let e = 0, p = k * E; e < E; e++, p++) sum[e] += weight * (points[p] - at[e]);
     }

@@ -44,7 +44,9 @@ async function loadData(info) {
   data.mask = gridMask(info, await inflate("data-mask"));
   data.inside = insideOf(data.mask);
   data.founders = await foundersOf(data);
+  data.classes = await classesOf(data);
   data.points = pointsOf(data);
+  data.groups = classGroups(data);
   return data;
 }
 
@@ -77,6 +79,13 @@ async function foundersOf({ info, inside }) {
   if (!document.getElementById("data-core")) return null;
   const core = gridMask(info, await inflate("data-core"));
   return Int32Array.from(inside.keys()).filter((rank) => core[inside[rank]]);
+}
+
+// The class of each foreground cell; null: there is one.
+async function classesOf({ inside }) {
+  if (!document.getElementById("data-classes")) return null;
+  const grid = await inflate("data-classes");
+  return Uint8Array.from(inside, (cell) => grid[cell]);
 }
 
 // Foreground vectors (N, E), one after the other, for clustering.

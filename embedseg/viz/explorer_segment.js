@@ -1,18 +1,55 @@
-// From an embedding to instances, in the steps of embedseg.inference.segment: some pixels may found
-// clusters, the others join the nearest mean; pieces are treated; what is too small is dropped.
+// From an embedding to instances, in the steps of embedseg.inference.segment: in each class some
+// pixels may found clusters, of which near ones are merged; the others join the nearest mean; pieces
+// are treated; what is too small is dropped.
 "use strict";
 
 // { clusters: Int32Array (N,) per foreground cell, -1 for none; count }, or null when out of time.
 function segmentCells(data, bandwidth, patience) {
-  const { points, founders, info } = data, E = info.scale.length;
-  const own = founders ? takePoints(points, founders, E) : points;
-  const found = new MeanShift(own, E, bandwidth, info.min_points, patience).fit();
-  if (!found) return null;
-  let clusters = found.labels, count = found.centers.length;
-  if (founders && count) clusters = joinNearest(points, founders, found.labels, count, E);
-  else if (founders) clusters = new Int32Array(points.length / E).fill(-1);
+  const { points, groups, info } = data, E = info.scale.length, deadline = performance.now() + patience;
+  let clusters = new Int32Array(points.length / E).fill(-1), count = 0;
+  for (const group of groups) {
+    const found = segmentClass(group, info, bandwidth, deadline - performance.now());
+    if (!found) return null;
+    group.ranks.forEach((rank, i) => { clusters[rank] = found.clusters[i] < 0 ? -1 : count + found.clusters[i]; });
+    count += found.count;
+  }
   if (info.components !== "all") ({ clusters, count } = inPieces(clusters, data));
   return withoutSmall(clusters, count, info.min_size);
+}
+
+// The foreground cells of each class, which are clustered by themselves:
+// [{ ranks, points (n, E), founders: places in `ranks` of those that may found clusters, or null }].
+function classGroups({ info, points, founders, classes }) {
+  const E = info.scale.length, ranks = Int32Array.from({ length: points.length / E }, (_, i) => i);
+  if (!classes) return [{ ranks, points, founders }];
+  const founds = founders && new Uint8Array(ranks.length);
+  if (founders) for (const rank of founders) founds[rank] = 1;
+  return [...new Set(classes)].sort((a, b) => a - b).map((number) => {
+    const own = ranks.filter((rank) => classes[rank] === number);
+    const first = founders && Int32Array.from(own.keys()).filter((i) => founds[own[i]]);
+    return { ranks: own, points: takePoints(points, own, E), founders: first };
+  });
+}
+
+// The same for the cells of one class.
+function segmentClass({ points, founders }, info, bandwidth, patience) {
+  const E = info.scale.length, count = points.length / E;
+  const first = founders || Int32Array.from({ length: count }, (_, i) => i);
+  const own = founders ? takePoints(points, founders, E) : points;
+  const found = new MeanShift(own, E, bandwidth, leastPoints(info, first.length), patience, info.gaussian).fit();
+  if (!found) return null;
+  const clusters = new Int32Array(count).fill(-1);
+  if (!found.centers.length) return { clusters, count: 0 };
+  const means = meansOf(own, found.labels, found.centers.length, E);
+  const numbers = mergeMeans(means, info.merge);
+  first.forEach((rank, i) => { clusters[rank] = numbers[found.labels[i]]; });
+  joinNearest(points, clusters, means, E);
+  return { clusters, count: means.length };
+}
+
+// Points without which a mode is no cluster: as asked, or the rule of clustering.MeanShift.
+function leastPoints({ min_points }, count) {
+  return min_points ?? Math.min(Math.max(Math.floor(count / 400), 10), 30);
 }
 
 function takePoints(points, ranks, E) {
@@ -21,26 +58,56 @@ function takePoints(points, ranks, E) {
   return out;
 }
 
-// Founders keep their cluster; every other point takes that of the nearest mean of founders.
-function joinNearest(points, founders, labels, count, E) {
-  const means = new Float64Array(count * E), sizes = new Int32Array(count);
-  const clusters = new Int32Array(points.length / E).fill(-1);
-  founders.forEach((rank, i) => {
-    const c = (clusters[rank] = labels[i]);
-    sizes[c]++;
-    for (let e = 0; e < E; e++) means[c * E + e] += points[rank * E + e];
+// The mean of each cluster and how many points it has.
+function meansOf(points, labels, count, E) {
+  const means = Array.from({ length: count }, () => ({ at: new Float64Array(E), size: 0 }));
+  labels.forEach((c, i) => {
+    means[c].size++;
+    for (let e = 0; e < E; e++) means[c].at[e] += points[i * E + e];
   });
-  for (let c = 0; c < count; c++) for (let e = 0; e < E; e++) means[c * E + e] /= sizes[c] || 1;
+  for (const { at, size } of means) for (let e = 0; e < E; e++) at[e] /= size || 1;
+  return means;
+}
+
+// Merge means nearer than `distance`, the nearest pair first, until there is none; `means` is left
+// with those that remain. Returns the new number of each: clustering.merge_centres.
+function mergeMeans(means, distance) {
+  const owner = means.map((_, c) => c), alive = means.map(() => true);
+  const gap = (a, b) => Math.hypot(...means[a].at.map((x, e) => x - means[b].at[e]));
+  const gaps = distance > 0 ? means.map((_, a) => means.map((_, b) => (b > a ? gap(a, b) : Infinity))) : [];
+  for (;;) {
+    let best = distance, pair = null;
+    gaps.forEach((row, a) => row.forEach((d, b) => { if (d < best) [best, pair] = [d, [a, b]]; }));
+    if (!pair) break;
+    const [keep, drop] = pair, total = means[keep].size + means[drop].size || 1, share = means[drop].size / total;
+    means[keep].at.forEach((x, e, at) => { at[e] = x + (means[drop].at[e] - x) * share; });
+    means[keep].size = total;
+    alive[drop] = false;
+    owner.forEach((own, c) => { if (own === drop) owner[c] = keep; });
+    gaps.forEach((row, c) => {
+      row[drop] = Infinity;
+      if (c === drop) row.fill(Infinity);
+      else if (c < keep) row[keep] = alive[c] ? gap(c, keep) : Infinity;
+      else if (c > keep) gaps[keep][c] = alive[c] ? gap(keep, c) : Infinity;
+    });
+  }
+  const kept = owner.map((_, c) => c).filter((c) => alive[c]);
+  means.splice(0, means.length, ...kept.map((c) => means[c]));
+  return owner.map((own) => kept.indexOf(own));
+}
+
+// Every point without a cluster takes that of the nearest mean.
+function joinNearest(points, clusters, means, E) {
   for (let k = 0; k < clusters.length; k++) {
     if (clusters[k] >= 0) continue;
     let best = Infinity;
-    for (let c = 0; c < count; c++) {
+    for (let c = 0; c < means.length; c++) {
+      const { at } = means[c];
       let sum = 0;
-      for (let e = 0, p = k * E, m = c * E; e < E && sum < best; e++, p++, m++) sum += (points[p] - means[m]) ** 2;
+      for (let e = 0, p = k * E; e < E && sum < best; e++, p++) sum += (points[p] - at[e]) ** 2;
       if (sum < best) [best, clusters[k]] = [sum, c];
     }
   }
-  return clusters;
 }
 
 // "split": each connected piece is a cluster of its own; "largest": the other pieces are in none.

@@ -38,8 +38,9 @@ def test_product_of_all_that_varies(tmp_path: Path) -> None:
 
 def test_a_cell_reaches_the_configuration() -> None:
     base = ["--config", "leaves", "--batch", "3"]
-    losses = read_cells(["loss=focal,{dice: 1, boundary: 0.01}"])
-    assert [c.name for c in losses] == ["focal", "dice:1,boundary:0.01"]
+    losses = read_cells(["loss=focal,{dice: 1, boundary: 0.01},bce + 2e-1*lovasz_hinge"])
+    assert [c.name for c in losses] == ["focal", "dice + 0.01 boundary", "bce + 0.2 lovasz_hinge"]
+    assert cell_config(losses[2], base).loss.foreground == {"bce": 1.0, "lovasz_hinge": 0.2}
     assert cell_config(losses[0], base).loss.foreground == {"focal": 1.0}
     mixed = cell_config(losses[1], base)
     assert mixed.loss.foreground == {"dice": 1.0, "boundary": 0.01}
@@ -62,6 +63,9 @@ def test_options_of_the_base_do_not_go_to_another_backbone() -> None:
         (["seed=0,1"], "cannot vary"),
         (["backbone=enet", "network.backbone=unet"], "varies twice"),
         (["backbone=enet,enet"], "comes twice"),
+        (["loss=dice,{dice: 1.0}"], "comes twice"),
+        (["loss=dice + dice"], "is no sum"),
+        (["loss=dice 0.1"], "is no sum"),
         ([], "nothing varies"),
     ],
 )

@@ -8,6 +8,7 @@ import pytest
 import torch
 
 import embedseg.losses as losses
+from embedseg.cli import main
 from embedseg.losses import (
     LOSSES,
     SIDE_LOSSES,
@@ -174,3 +175,11 @@ def test_page_runs() -> None:
         exec(block, names)
     assert set(names["terms"]) == {"cross_entropy", "dice"}
     assert names["maps"].shape == (2, 64, 64)
+
+
+def test_the_list_says_what_each_loss_is_for(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["losses"]) == 0
+    text = capsys.readouterr().out
+    head, rest = text.split("With a head or inputs of their own")
+    assert "For the foreground head" in head
+    assert "\n  dice\n" in head and "\n  border\n" in rest and "\n  border\n" not in head

@@ -9,15 +9,19 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from sklearn.metrics import adjusted_rand_score
 
 from clustering import MeanShift
 from embedseg.data import open_dataset
+from embedseg.inference.segment import instances
+from embedseg.inference.spec import ModelSpec
 from embedseg.model import Model
 from embedseg.visualize import Seen, explore
 from embedseg.viz.explorer_data import pack
 
 from .explorer_page import labels_of, show, text
+from .scenes import discs, photo
 
 pytestmark = pytest.mark.browser
 
@@ -25,7 +29,8 @@ pytestmark = pytest.mark.browser
 CLUSTERS = """((bandwidth) => {
   const { points, founders, info } = explorer.data, E = info.scale.length;
   const own = founders ? takePoints(points, founders, E) : points;
-  const found = new MeanShift(own, E, bandwidth, info.min_points).fit();
+  const least = leastPoints(info, own.length / E);
+  const found = new MeanShift(own, E, bandwidth, least).fit();
   return [found.centers.length, Array.from(found.labels)]; })"""
 
 
@@ -60,6 +65,29 @@ def test_on_a_small_trained_network(browser, tiny_run, scenes, tmp_path):
         for mine, theirs, ari in agreement(browser, model, sample, tmp_path, (1.0, 0.6)):
             assert mine == theirs, sample.name
             assert ari >= 0.99, sample.name
+
+
+@pytest.mark.parametrize("merge", [0.0, 1.1])
+def test_classes_are_clustered_by_themselves_and_near_means_merged(browser, tmp_path, merge):
+    labels = discs(9, 96)
+    spec = ModelSpec(backbone="unet", classes=3, core_step=0.0, merge=merge, min_size=5)
+    rng = np.random.default_rng(0)
+    means = np.array([[0, 0], [1, 0], [2, 0], [5, 0], [0, 5]])  # three in a row, nearer than 1.1
+    embedding = means[labels % 5].transpose(2, 0, 1) + rng.normal(0, 0.05, (2, *labels.shape))
+    classes = np.where(labels > 5, 2, labels > 0)  # ids 6.. have the vectors of 1.. in class 2
+    semantic = np.eye(3, dtype=np.float32)[classes].transpose(2, 0, 1)
+    python = instances(
+        torch.tensor(embedding, dtype=torch.float32), semantic, labels.shape, spec,
+        image=photo(labels), name="classes", clusterer=MeanShift(0.5),
+    )  # fmt: skip
+    assert len(python) == (9 if merge == 0 else 7)
+    show(browser, explore(tmp_path, Seen(python, None), spec, {}))
+    assert browser.run("explorer.recluster(0.5)")
+    found = labels_of(browser)
+    inside = labels > 0
+    assert int(text(browser, "#count")) == len(python)
+    assert adjusted_rand_score(found[inside], python.labels[inside]) == 1.0
+    assert browser.errors == []
 
 
 @pytest.mark.slow

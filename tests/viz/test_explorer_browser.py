@@ -377,11 +377,12 @@ def test_clusters_equal_those_of_python_on_20_embeddings(browser, file):
         points = points.astype(np.float32)
         bandwidth = float(rng.uniform(0.8, 2.0))
         bytes64 = base64.b64encode(points.tobytes()).decode()
+        kernel, gaussian = ("gaussian", "true") if seed % 4 == 3 else ("flat", "false")
         code = f"""(bytes => {{
           const points = new Float32Array(Uint8Array.from(bytes, c => c.charCodeAt(0)).buffer);
-          const found = new MeanShift(points, {E}, {bandwidth}, 10).fit();
+          const found = new MeanShift(points, {E}, {bandwidth}, 10, Infinity, {gaussian}).fit();
           return [found.centers.length, Array.from(found.labels)]; }})(atob("{bytes64}"))"""
         found, labels = browser.run(code)
-        python = MeanShift(bandwidth, min_points=10).fit(points)
+        python = MeanShift(bandwidth, kernel=kernel, min_points=10).fit(points)
         assert found == len(python.cluster_centers_), seed
         assert adjusted_rand_score(labels, python.labels_) >= 0.99, seed
