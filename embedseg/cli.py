@@ -107,7 +107,7 @@ COMMANDS: dict[str, Command] = {
     "tune": (tune.add_arguments, tune.run, "find the post-processing that suits a run"),
     "models": (models.add_arguments, models.run, "list the models that ship with embedseg"),
     "backbones": (backbones.add_arguments, backbones.run, "list the networks"),
-    "losses": (losses.add_arguments, losses.run, "list the losses, of the foreground and other heads"),
+    "losses": (losses.add_arguments, losses.run, "list the losses of all heads"),
     "demo": (demo.add_arguments, demo.run, "train, segment and look, on generated leaves"),
 }
 
