@@ -1,0 +1,154 @@
+"""The leaf figures of this project beside the published ones, on your own copy of CVPPP.
+
+    python scripts/reproduce_cvppp.py CVPPP/A1 --folds 5 --minutes 25       # trains, plants grouped
+    python scripts/reproduce_cvppp.py CVPPP/A1 --train-list F --val-list G  # trains on a split
+    python scripts/reproduce_cvppp.py CVPPP/A1 --run runs/leaves --val-list G  # scores a run
+
+Words after the options go to `embedseg train --config leaves`. A second call goes on where the
+first stopped. Nothing is tuned on the pictures that are scored. OUT/table.md holds the table with
+protocol, seed and hardware, OUT/foldN/*.csv every picture.
+"""
+
+import argparse
+import json
+import logging
+import statistics
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from leaf_folds import Lists, describe_groups, write_folds
+
+from embedseg.data.splits import read_names
+from embedseg.evaluate import evaluate_model
+from embedseg.io import InputError, atomic_path
+from embedseg.model import Model, find_weights
+from embedseg.training.loop import train
+from embedseg.training.options import read_config, resumed_config
+from embedseg.training.run_folder import environment
+
+PUBLISHED = (  # who, SBD, |DiC|, foreground, pictures
+    ("De Brabandere 2017, the paper", "84.2", "1.0", "true", "official test"),
+    ("best open port: U-Net with CBAM, KMeans with known count", "88.13", "0.714", "predicted",
+     "public 100/28 split, plants in both parts"),
+    ("best published of any kind: GMT, COCO-pretrained", "90.07", "0.485", "predicted",
+     "official test"),
+)  # fmt: skip
+
+
+def reproduce(
+    data: str,
+    out: Path,
+    *,
+    folds: int = 0,
+    lists: tuple[Path | None, Path] | None = None,
+    run: Path | None = None,
+    minutes: float = 0.0,
+    base: Sequence[str] = (),
+) -> str:
+    """Train and score what is not yet scored in `out`; return the table.
+
+    Either `folds` of grouped plants, or the `lists` of names (training, validation), or a `run`
+    that was trained already, scored on the second list. Raises ValueError where none of these is
+    given, InputError where `out` holds the scores of another run. `minutes` (0: the preset's
+    epochs) is the time of each training, `base` more of its options.
+    """
+    if not folds and (lists is None or not (run or lists[0])):
+        raise ValueError("give --folds K, or --val-list G with --train-list F or --run RUN")
+    parts = write_folds(data, folds, out) if folds else [lists]
+    found: list[dict[str, Any]] = []
+    for number, part in enumerate(parts):
+        folder = out / f"fold{number}"
+        folder.mkdir(parents=True, exist_ok=True)
+        scores = folder / "scores.json"
+        if not scores.is_file():
+            trained = run or trained_run(folder / "run", data, part, minutes, base)
+            score(trained, data, part[1], folder)
+        found.append(json.loads(scores.read_text()))
+        if run and found[-1]["run"] != str(run):
+            raise InputError(f"{out} holds the scores of {found[-1]['run']}; choose another --out")
+        protocol = describe_groups(data, folds) if folds else f"one split, {part[1].name}"
+        text = table(found, protocol, len(parts), run or folder / "run")
+        with atomic_path(out / "table.md") as temporary:
+            temporary.write_text(text)
+    return text
+
+
+def trained_run(run: Path, data: str, lists: Lists, minutes: float, base: Sequence[str]) -> Path:
+    """Return the run, trained on the first list, or trained on from where it was stopped."""
+    if (run / "config.yaml").is_file():
+        return train(resumed_config(run), resume=True)
+    words = ["--config", "leaves", "--data", data, "--run", str(run), "--tune=false", *base]
+    config = read_config([*words, "--train-list", str(lists[0]), "--val-list", str(lists[1])])
+    if minutes:
+        config = replace(config, epochs=0, time_limit=minutes, validate_every=0)
+    return train(config)
+
+
+def score(run: Path, data: str, names: Path, folder: Path) -> None:
+    """Write the scores of a run, without its tuning, with predicted and with true foreground."""
+    model = Model.load(find_weights(run))  # the file: what a tuning chose is not looked at
+    summary: dict[str, Any] = {"pictures": len(read_names(names)), "run": str(run)}
+    for word, given in (("predicted", False), ("true", True)):
+        scores = evaluate_model(model, data, names, true_foreground=given)
+        with atomic_path(folder / f"{word}_foreground.csv") as temporary:
+            scores.to_csv(temporary)
+        summary[word] = scores.summary
+    with atomic_path(folder / "scores.json") as temporary:
+        temporary.write_text(json.dumps(summary, indent=1))
+
+
+def table(found: Sequence[Any], protocol: str, count: int, run: Path) -> str:
+    """Return the table in Markdown: the published figures and ours, percent as usual."""
+    lines = ["| | SBD | \\|DiC\\| | foreground | pictures |", "|---|---:|---:|---|---|"]
+    lines += ["| " + " | ".join(row) + " |" for row in PUBLISHED]
+    pictures = sum(part["pictures"] for part in found)
+    for word in ("predicted", "true"):
+        sbd = spread([100 * part[word]["SBD"] for part in found], 1)
+        dic = spread([part[word]["|DiC|"] for part in found], 2)
+        lines.append(f"| ours | {sbd} | {dic} | {word} | {pictures} never seen in training |")
+    config, env = run / "config.yaml", environment()
+    seed = resumed_config(run).seed if config.is_file() else "unknown"
+    hardware = f"{env['system']}, {env['threads']} of {env['cores']} cores"
+    done = f"{len(found)} of {count} parts scored" if len(found) < count else "all parts scored"
+    notes = [
+        f"Ours: {protocol}; {done}; mean ± standard deviation over the parts; seed {seed};",
+        f"{hardware}, torch {env['packages']['torch']}. The pictures of the rows differ.",
+    ]
+    return "\n".join([*lines, "", *notes, ""])
+
+
+def spread(values: Sequence[float], digits: int) -> str:
+    """Return mean and standard deviation."""
+    mean = f"{statistics.fmean(values):.{digits}f}"
+    return mean if len(values) < 2 else f"{mean} ± {statistics.stdev(values):.{digits}f}"
+
+
+def main() -> None:
+    """Train and score what is missing, print the table."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("cvppp", type=Path, help="folder with plantNNN_rgb.png, plantNNN_label.png")
+    parser.add_argument("--out", type=Path, default=Path("reproduced"))
+    parser.add_argument("--folds", type=int, default=0, help="grouped folds to train on")
+    parser.add_argument("--train-list", type=Path)
+    parser.add_argument("--val-list", type=Path)
+    parser.add_argument("--run", type=Path, help="score this run on --val-list; train nothing")
+    parser.add_argument("--minutes", type=float, default=0.0, help="of each training")
+    options, base = parser.parse_known_args()
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    lists = (options.train_list, options.val_list) if options.val_list else None
+    try:
+        text = reproduce(
+            f"cvppp:{options.cvppp}", options.out, folds=options.folds, lists=lists,
+            run=options.run, minutes=options.minutes, base=base,
+        )  # fmt: skip
+    except (InputError, ValueError) as error:
+        parser.exit(1, f"{error}\n")
+    print(text)
+
+
+if __name__ == "__main__":
+    main()
