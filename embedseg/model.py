@@ -16,7 +16,7 @@ from embedseg.inference.normalise import normalise
 from embedseg.inference.segmenter import Segmenter
 from embedseg.inference.spec import ModelSpec
 from embedseg.io import InputError, atomic_path
-from embedseg.models import MODELS, EmbeddingNet, build_network
+from embedseg.models import EmbeddingNet, build_network, find_builder
 from embedseg.names import unknown
 from embedseg.weights import shipped
 
@@ -91,10 +91,8 @@ def build_from_spec(spec: ModelSpec, *, pretrained: bool = False) -> EmbeddingNe
     `pretrained` lets an encoder that has weights of its own load them: training starts from them,
     a checkpoint replaces them.
     """
-    if spec.backbone not in MODELS:
-        raise unknown("model", spec.backbone, MODELS)
     options = dict(spec.options)
-    if not pretrained and "pretrained" in signature(MODELS[spec.backbone]).parameters:
+    if not pretrained and "pretrained" in signature(find_builder(spec.backbone)).parameters:
         options["pretrained"] = False
     return build_network(
         spec.backbone,

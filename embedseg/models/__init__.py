@@ -1,6 +1,7 @@
 """Networks by name: `build_network("unet")` returns one with an embedding and a semantic head."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from embedseg.models.attention_unet import attention_unet
@@ -44,10 +45,12 @@ from embedseg.models.segnet import segnet
 from embedseg.models.sinet import sinet
 from embedseg.models.sqnet import sqnet
 from embedseg.models.swiftnet import swiftnet
+from embedseg.models.timm_unet import PREFIX, unet_timm
 from embedseg.models.unet import unet
 from embedseg.models.unet_3plus import unet_3plus
 from embedseg.models.unet_plusplus import unet_plusplus
 from embedseg.models.vnet import vnet
+from embedseg.names import unknown
 
 MODELS: dict[str, Callable[..., Any]] = {
     "attention-unet": attention_unet,
@@ -95,4 +98,14 @@ MODELS: dict[str, Callable[..., Any]] = {
     "vnet": vnet,
 }
 
-__all__ = ["MODELS", "Backbone", "EmbeddingNet", "build_network"]
+
+def find_builder(name: str) -> Callable[..., Any]:
+    """Return the builder of a name of MODELS, or of "timm:ENCODER"; ValueError for another."""
+    if name.startswith(PREFIX):
+        return partial(unet_timm, name.removeprefix(PREFIX))
+    if name not in MODELS:
+        raise unknown("model", name, MODELS)
+    return MODELS[name]
+
+
+__all__ = ["MODELS", "Backbone", "EmbeddingNet", "build_network", "find_builder"]

@@ -48,3 +48,13 @@ class Backbone(nn.Module):
         """Return further outputs that serve the training, by name; maps at full resolution."""
         del features
         return {}
+
+    @property
+    def decides(self) -> bool:
+        """Whether the network decides that an image holds no object, learnt from "presence"."""
+        return False
+
+    def decide(self, semantic: Tensor, features: Features) -> Tensor:
+        """Return the semantic logits (B, K, *S) after that decision; outside training only."""
+        del features
+        return semantic

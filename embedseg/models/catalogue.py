@@ -6,12 +6,12 @@ them takes seconds; a test counts again. "Use when" is a judgement of the struct
 measurement.
 """
 
+import functools
 import importlib
 import inspect
 from typing import NamedTuple
 
 from embedseg.models.context import CONTEXTS
-from embedseg.names import unknown
 
 ESN = "MIT (Efficient-Segmentation-Networks)"
 FAST = "Apache-2.0 (Fast_Seg)"
@@ -72,10 +72,13 @@ NETWORKS: dict[str, Entry] = {
     "unet3+": Entry(27.02, 401.6, UNKNOWN, "every level sees all scales; the slowest"),
     "vnet": Entry(14.59, 47.73, "Apache-2.0 (NiftyNet)", "volumes"),
 }
+TIMM = "embedseg.models.timm_unet"
+ANY = ("timm:ENCODER", "Apache-2.0", "a convolutional encoder of timm you know (extra `timm`)")
 HEAD = ("name", "params", "GMAC", "stride", "dims", "licence of the original code", "use when")
 
 
-def rows() -> list[tuple[str, ...]]:
+@functools.cache
+def rows() -> tuple[tuple[str, ...], ...]:
     """Return the fields of HEAD, then the paper, for every network; stride is the features'."""
     import torch
 
@@ -100,7 +103,7 @@ def rows() -> list[tuple[str, ...]]:
                 paper(builder.__module__),
             )
         )
-    return found
+    return tuple(found)
 
 
 def paper(module: str) -> str:
@@ -118,20 +121,19 @@ def table() -> str:
     for row in every:
         out.append("  ".join([*map(str.ljust, row[:-2], widths), row[-2]]))
         out.append(f"    {row[-1]}")
-    return "\n".join(out)
+    return "\n".join([*out, f"{ANY[0]}  {ANY[2]}", f"    {paper(TIMM)}"])
 
 
 def describe(name: str) -> str:
     """Return one network's fields, description and options; ValueError for an unknown name."""
-    from embedseg.models import MODELS
+    from embedseg.models import find_builder
 
-    if name not in MODELS:
-        raise unknown("model", name, MODELS)
-    builder = MODELS[name]
-    row = next(row for row in rows() if row[0] == name)
-    facts = [f"{key:<30}{value}" for key, value in zip((*HEAD, "paper"), row, strict=True)]
+    builder = find_builder(name)
+    found = [row for row in rows() if row[0] == name]
+    fields = found[0] if found else (name, "", "", "", "2D", ANY[1], ANY[2], paper(TIMM))
+    facts = [f"{key:<30}{value}" for key, value in zip((*HEAD, "paper"), fields, strict=True)]
     parameters = inspect.signature(builder).parameters.values()
     options = [f"    {p.name}={p.default!r}" for p in parameters if p.name != "in_channels"]
     context = "    context=None   one of " + ", ".join(CONTEXTS)
-    text = inspect.getdoc(builder) or ""
+    text = inspect.getdoc(getattr(builder, "func", builder)) or ""
     return "\n".join([*facts, "", text, "", "options:", *options, context])

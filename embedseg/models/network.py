@@ -49,16 +49,14 @@ def build_network(  # noqa: PLR0913  (what a checkpoint stores of its network, f
     spatial: bool = False,
     options: Mapping[str, Any] | None = None,
 ) -> "EmbeddingNet":
-    """Return the network of that `name` in `MODELS`, its builder called with `options`.
+    """Return the network of that `name` in `MODELS` or "timm:NAME", built with `options`.
 
     Every network also takes the option `context`, the name of a block of `CONTEXTS`.
     Raises ValueError for an unknown name or option, with the nearest one that exists.
     """
-    from embedseg.models import MODELS
+    from embedseg.models import MODELS, find_builder
 
-    if name not in MODELS:
-        raise unknown("model", name, MODELS)
-    builder = MODELS[name]
+    builder = find_builder(name)
     options = dict(options or {})
     context = options.pop("context", None)
     known = [key for key in inspect.signature(builder).parameters if key != "in_channels"]
@@ -210,7 +208,9 @@ class EmbeddingNet(nn.Module):
             out["embedding"], out["log_precision"] = spatial_maps(
                 out["embedding"], out["log_precision"], size, self.output_stride
             )
-        if self.training:
+        if not self.training:
+            out["semantic"] = self.backbone.decide(out["semantic"], features)
+        else:
             out |= self._side_outputs(features, out, keep)
             extra = self.backbone.auxiliary(features)
             shared = read[places.get("semantic", 0)]

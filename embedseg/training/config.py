@@ -55,7 +55,7 @@ class NetworkConfig:
     """The network.
 
     Args:
-        backbone: a name of `embedseg backbones`.
+        backbone: a name of `embedseg backbones`, or "timm:ENCODER".
         options: keyword arguments of that backbone.
         embedding_dim: length E of a pixel's embedding; the method "spatial" has 2, x and y.
         classes: output maps of the semantic head; 1 is foreground against background.

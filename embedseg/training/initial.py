@@ -25,15 +25,8 @@ logger = logging.getLogger(__name__)
 State = dict[str, Tensor]
 INNER = ("state_dict", "model_state_dict", "model_state", "model", "network", "net")  # of a .pth
 WRAPPERS = ("module.", "_orig_mod.")  # that torch puts before every name
-BROKEN = (
-    RuntimeError,
-    EOFError,
-    LookupError,
-    ValueError,
-    TypeError,
-    AttributeError,
-    OSError,
-)  # torch.load on other files
+# what torch.load raises for files of another kind
+BROKEN = (RuntimeError, EOFError, LookupError, ValueError, TypeError, AttributeError, OSError)
 RGB = 3
 SHOWN = 6  # names in a list of the report
 

@@ -104,6 +104,13 @@ class Objective(nn.Module):
                 "backbone with an option deep_supervision and set it, as in --network.backbone "
                 "unet++ --network.options '{deep_supervision: true}', or leave it out"
             )
+        backbone = getattr(network, "backbone", None)
+        if getattr(backbone, "decides", False) and not self.side.get("semantic_encoding"):
+            raise ValueError(
+                "this network decides whether a picture holds an object, which it learns from the "
+                "loss semantic_encoding; add it, as in --loss.foreground '{cross_entropy: 1, "
+                "dice: 1, semantic_encoding: 0.2}', or leave out its option presence"
+            )
         self.first_side = 0 if any(part.average for part in sides) else 1
 
     def forward(

@@ -97,6 +97,7 @@ ROWS = [
     Row("unet++", {"form": "zju"} | DEEP | WIDE, 47_176_132, 270.3, classes=1),
     Row("unet3+", {}, 26_971_777, 395.3, classes=1),
     Row("unet3+", DEEP, 26_989_637, 395.4, classes=1),
+    Row("unet3+", DEEP | {"presence": True}, 26_991_687, 395.4, classes=1),
     Row("unet-efficientnet-lite0", {"pretrained": False}, 3_827_539, None, "decoder of our own"),
 ]
 
@@ -123,7 +124,7 @@ SMALL: dict[str, dict[str, Any]] = {
     "r2unet": TINY | {"attention": True},
     "unet": TINY,
     "unet++": TINY | DEEP,
-    "unet3+": TINY | DEEP,
+    "unet3+": TINY | DEEP | {"presence": True},
     "unet-efficientnet-lite0": {"pretrained": False, "width": 0.2},
 }
 
