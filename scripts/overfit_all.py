@@ -3,11 +3,12 @@
     python scripts/overfit_all.py --data cvppp:CVPPP/A1 [--names unet enet] [--out overfit.json]
 
 Two pictures, cut to their plant and resized to `--size` pixels; no augmentation, no dropout, one
-thread, AdamW at 8e-3 with a cosine over at most `--steps` steps, averaged weights, bfloat16 where
-the processor has it. The loss, the heads and the segmentation are those of training and
-prediction, with predicted foreground. Every network runs in a process
-of its own, so that its peak memory is its own. Networks that are in `--out` already are not run
-again; `--markdown FILE` writes the table.
+thread, AdamW at `--learning-rate` with a cosine over at most `--steps` steps, averaged weights,
+bfloat16 where the processor has it. The loss, the heads and the segmentation are those of training
+and prediction, with predicted foreground. Every network runs in a process of its own, so that its
+peak memory is its own. Networks that are in `--out` already are not run again; `--markdown FILE`
+writes the table. A network that needs other settings is run with them and `--out` of its own;
+`--merge FILES` takes those rows over.
 """
 
 import argparse
@@ -39,6 +40,7 @@ from embedseg.training.objective import Objective
 from embedseg.training.optim import AveragedWeights, build_optimizer, schedule
 
 TARGET = 0.9  # symmetric best Dice
+SIZE = 112
 LEARNING_RATE, WEIGHT_DECAY, WARMUP, CLIP = 8e-3, 1e-4, 20, 5.0
 PICTURES = 2
 MARGIN = 1.1  # side of the cut against that of the plant
@@ -48,9 +50,10 @@ WIDE = {"width": 32, "max_width": 512}
 # narrower or shallower than published, to keep the whole table within an hour of one core
 REDUCED: dict[str, dict[str, Any]] = {
     "attention-unet": WIDE,
-    "r2unet": {"width": 16, "max_width": 256},
+    "r2unet": {"width": 16, "max_width": 256, "norm": "group"},
     "unet3+": {"width": 16, "max_width": 256},
     "unet++": {"width": 16, "max_width": 256},
+    "segnet": {"width": 32},
     "ccnet": {"depth": 50},
     "deeplabv2": {"depth": 50},
     "dfn": {"depth": 50},
@@ -63,17 +66,21 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", required=True, help="dataset, kind:location")
     parser.add_argument("--names", nargs="*", default=sorted(MODELS), choices=sorted(MODELS))
-    parser.add_argument("--size", type=int, default=112, help="side in pixels")
+    parser.add_argument("--size", type=int, default=SIZE, help="side in pixels")
     parser.add_argument("--steps", type=int, default=600)
     parser.add_argument("--seconds", type=float, default=75, help="processor time per network")
+    parser.add_argument("--learning-rate", type=float, default=LEARNING_RATE)
     parser.add_argument("--every", type=int, default=25, help="steps between two scores")
     parser.add_argument("--out", type=Path, default=Path("overfit.json"))
+    parser.add_argument("--merge", nargs="*", type=Path, default=[], help="take rows of these")
     parser.add_argument("--markdown", type=Path)
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     everything = open_dataset(arguments.data)
     samples = [cut(everything[k], arguments.size) for k in range(PICTURES)]
     rows = json.loads(arguments.out.read_text()) if arguments.out.is_file() else {}
+    for file in arguments.merge:
+        rows |= json.loads(file.read_text())
     for name in sorted(set(arguments.names) - set(rows), key=parameters):
         rows[name] = in_own_process(name, samples, arguments)
         with atomic_path(arguments.out) as temporary:
@@ -134,7 +141,7 @@ def _work(send: Any, name: str, samples: list[Sample], arguments: argparse.Names
 
 def overfit(name: str, samples: list[Sample], arguments: argparse.Namespace) -> dict[str, Any]:
     """Train one network until every picture is segmented, or the steps or the time are used up."""
-    device = torch.device("cpu")
+    device, rate = torch.device("cpu"), arguments.learning_rate
     amp = choose_amp("auto", device)
     torch.manual_seed(0)
     spec = ModelSpec(
@@ -157,7 +164,7 @@ def overfit(name: str, samples: list[Sample], arguments: argparse.Namespace) -> 
     inputs = normalise(image, spec.mean, spec.std).contiguous(memory_format=torch.channels_last)
     objective = Objective(**asdict(LossConfig()))
     optimizer = build_optimizer(
-        network, name="adamw", learning_rate=LEARNING_RATE, weight_decay=WEIGHT_DECAY
+        network, name="adamw", learning_rate=rate, weight_decay=WEIGHT_DECAY
     )
     start, scores, loss = time.process_time(), [0.0], torch.zeros(())
     wall = time.perf_counter()
@@ -166,7 +173,7 @@ def overfit(name: str, samples: list[Sample], arguments: argparse.Namespace) -> 
     for step in range(arguments.steps):
         began = time.process_time()
         for group in optimizer.param_groups:
-            group["lr"] = LEARNING_RATE * schedule(step / arguments.steps, step, WARMUP)
+            group["lr"] = rate * schedule(step / arguments.steps, step, WARMUP)
         network.train()
         with autocast(device, amp):
             outputs = network(inputs)
@@ -197,6 +204,8 @@ def overfit(name: str, samples: list[Sample], arguments: argparse.Namespace) -> 
         "memory_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
         "amp": amp,
         "decoder": network.decoder_kind,
+        "learning_rate": rate,
+        "size": arguments.size,
     }
 
 
@@ -209,7 +218,12 @@ def line(name: str, row: dict[str, Any]) -> str:
     """Return a row of the table."""
     if "error" in row:
         return f"| {name} | | | | | | | | {row['error']} |"
-    options = ", ".join(f"{k}={v}" for k, v in row["options"].items()) or "as published"
+    changed = [f"{k}={v}" for k, v in row["options"].items()]
+    if row.get("learning_rate", LEARNING_RATE) != LEARNING_RATE:
+        changed.append(f"learning rate {row['learning_rate']:g}")
+    if row.get("size", SIZE) != SIZE:
+        changed.append(f"{row['size']} pixels")
+    options = ", ".join(changed) or "as published"
     return (
         f"| {name} | {options} | {row['decoder']} | {row['parameters'] / 1e6:.2f} | "
         f"{row['sbd']:.3f} | {row['steps']} | {row['cpu_seconds']:.0f} | "

@@ -10,12 +10,12 @@ from scripts.overfit_all import cut, line, overfit, table
 
 def test_it_trains_on_two_pictures_and_writes_a_row():
     data = open_dataset("leaves:2")
-    arguments = argparse.Namespace(size=48, steps=3, seconds=60, every=2)
+    arguments = argparse.Namespace(size=48, steps=3, seconds=60, every=2, learning_rate=1e-3)
     row = overfit("banet", [cut(data[k], 48) for k in range(2)], arguments)
     assert row["steps"] == 3
     assert np.isfinite(row["loss"])
     assert row["parameters"] == 66_707
-    assert line("banet", row).startswith("| banet | as published | published | 0.07 | ")
+    assert line("banet", row).startswith("| banet | learning rate 0.001, 48 pixels | published | 0.07 | ")
     assert "| gone | | | | | | | | no memory |" in table({"gone": {"error": "no memory"}})
 
 
