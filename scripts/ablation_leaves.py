@@ -46,6 +46,7 @@ CELLS: dict[str, dict[str, str]] = {  # what a cell changes in the recipe, the p
     "border head": {"loss.foreground": "{cross_entropy: 1, dice: 1, border: 0.1}"},
     "push among neighbours": {"loss.options": "{push_neighbours: 24}"},
     "learned bandwidth": {"method": "spatial"},
+    "two looks": {"data.zoom": "1.3", "augment.scale": "[0.6, 1.2]"},
 }
 
 

@@ -112,8 +112,9 @@ def table(found: Sequence[Any], protocol: str, count: int, run: Path) -> str:
     seed = resumed_config(run).seed if config.is_file() else "unknown"
     hardware = f"{env['system']}, {env['threads']} of {env['cores']} cores"
     done = f"{len(found)} of {count} parts scored" if len(found) < count else "all parts scored"
+    spreads = "; mean ± standard deviation over the parts" if len(found) > 1 else ""
     notes = [
-        f"Ours: {protocol}; {done}; mean ± standard deviation over the parts; seed {seed};",
+        f"Ours: {protocol}; {done}{spreads}; seed {seed};",
         f"{hardware}, torch {env['packages']['torch']}. The pictures of the rows differ.",
     ]
     return "\n".join([*lines, "", *notes, ""])

@@ -12,6 +12,7 @@ from embedseg.inference.joint import Member, joint_outputs
 from embedseg.inference.result import Segmentation
 from embedseg.inference.segment import check_foreground, segment_outputs
 from embedseg.inference.spec import ModelSpec
+from embedseg.inference.zoom import zoomed_outputs
 from embedseg.io import read_image
 
 
@@ -26,9 +27,14 @@ class Segmenter(ABC):
 
     def outputs(self, image: NDArray[np.uint8], name: str = "image") -> dict[str, torch.Tensor]:
         """Return the outputs for a picture (H, W, 3), joined over members and the spec's views."""
-        return joint_outputs(
-            image, self.members(), tta=self.spec.tta, scales=self.spec.tta_scales, name=name
-        )
+        spec, members = self.spec, self.members()
+
+        def look(picture: NDArray[np.uint8]) -> dict[str, torch.Tensor]:
+            return joint_outputs(picture, members, tta=spec.tta, scales=spec.tta_scales, name=name)
+
+        if not spec.zoom:
+            return look(image)
+        return zoomed_outputs(image, spec, lambda p: joint_outputs(p, members[:1], name=name), look)
 
     def segment(
         self,

@@ -23,10 +23,12 @@ class ModelSpec:
     predicts places in the picture with bandwidths, for the clusterer "spatial" or any other.
     `backbone` .. `training_heads` rebuild the network; `working_size` is the longer side, in
     pixels, at which it sees a whole image (0: as it is), or just (height, width), whatever the
-    image's; its contrast is stretched if `stretch`; `mean`, `std` normalise; `delta_v`, `delta_d`
-    are the margins of its loss. The rest is how its output becomes instances: probability threshold
-    of the foreground; clusterer with its options; `seed_threshold`, the closeness above which a
-    pixel may found a cluster where there is a seed head, else `core_step` (its embedding differs
+    image's; `zoom` > 0 lets it look twice, the second time at a square of this times the extent of
+    the objects (`embedseg.inference.zoom`); its contrast is stretched if `stretch`; `mean`, `std`
+    normalise; `delta_v`, `delta_d` are the margins of its loss. The rest is how its output becomes
+    instances: probability threshold of the foreground; clusterer with its options;
+    `seed_threshold`, the closeness above which a pixel may found a cluster where there is a seed
+    head, else `core_step` (its embedding differs
     from its neighbours' by less than this many delta_v; 0: all may); `merge` (clusters whose
     centres are nearer than this become one; 0: none); `components`, what becomes of an instance in
     several pieces ("all" are kept, "largest" only, or "split" into instances); the smallest
@@ -47,6 +49,7 @@ class ModelSpec:
     seed_head: bool = False
     training_heads: tuple[str, ...] = ()
     working_size: int | tuple[int, int] = 0
+    zoom: float = 0.0
     stretch: bool = False
     mean: tuple[float, ...] = MEAN
     std: tuple[float, ...] = STD
@@ -66,15 +69,11 @@ class ModelSpec:
     tta_scales: tuple[float, ...] = (1.0,)
 
     def __post_init__(self) -> None:
-        if self.method not in METHODS:
-            raise unknown("method", self.method, METHODS)
+        check_choices(self)
         if self.method == "spatial" and not self.seed_head:
             raise ValueError("the method 'spatial' needs its seed map; leave network.seed_head on")
-        if self.clusterer not in CLUSTERERS:
-            raise unknown("clusterer", self.clusterer, CLUSTERERS)
-        if self.components not in COMPONENTS:
-            raise unknown("components", self.components, COMPONENTS)
-        views_of(self.tta)
+        if self.zoom:
+            check_zoom(self.zoom, self.working_size, self.method)
         if not self.tta_scales or min(self.tta_scales) <= 0:
             raise ValueError(f"scales must be positive numbers, got {list(self.tta_scales)}")
         if not 0 < self.foreground_threshold < 1:
@@ -135,3 +134,24 @@ class ModelSpec:
         if isinstance(values.get("working_size"), list):
             values["working_size"] = tuple(values["working_size"])
         return cls(**values)
+
+
+def check_choices(spec: ModelSpec) -> None:
+    """Refuse a name that does not exist; ValueError."""
+    if spec.method not in METHODS:
+        raise unknown("method", spec.method, METHODS)
+    if spec.clusterer not in CLUSTERERS:
+        raise unknown("clusterer", spec.clusterer, CLUSTERERS)
+    if spec.components not in COMPONENTS:
+        raise unknown("components", spec.components, COMPONENTS)
+    views_of(spec.tta)
+
+
+def check_zoom(zoom: float, working_size: int | tuple[int, int], method: str) -> None:
+    """Refuse a second look where it cannot be; ValueError."""
+    if zoom < 1:
+        raise ValueError(f"zoom must be 0 or >= 1, the share of the objects' extent, got {zoom}")
+    if not working_size or not isinstance(working_size, int):
+        raise ValueError(f"zoom needs a working_size of one number > 0, got {working_size}")
+    if method == "spatial":
+        raise ValueError("zoom goes with the method 'discriminative', whose embedding is no place")

@@ -32,6 +32,8 @@ class DataConfig:
             background, that stays labelled: a simulation on labels that are complete.
         background_label: with sparse labels, the label painted over a little of the background; 0
             is then unlabelled, and `val` names whole pictures. 0: 0 is background as always.
+        zoom: 0, or >= 1: show the network a square of this times the extent of the objects alone,
+            not the whole image; it then segments with two looks (`embedseg.inference.zoom`).
         stretch: stretch the contrast of every image to its percentiles 1 and 99.8 (microscopy).
         cache: keep the resized training images in memory.
         workers: loader processes; 0 loads in the main process.
@@ -45,6 +47,7 @@ class DataConfig:
     working_size: int | tuple[int, int] = 256
     keep: float = 1.0
     background_label: int = 0
+    zoom: float = 0.0
     stretch: bool = False
     cache: bool = True
     workers: int = 0

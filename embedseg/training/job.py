@@ -165,6 +165,7 @@ def spec_of(config: TrainConfig) -> ModelSpec:
         decoder=network.decoder,
         output_stride=network.output_stride,
         working_size=config.data.working_size,
+        zoom=config.data.zoom,
         stretch=config.data.stretch,
         delta_v=config.loss.delta_v,
         delta_d=0.5 * _push_margin(config),

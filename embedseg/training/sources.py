@@ -12,6 +12,7 @@ from embedseg.data.sample import Sample
 from embedseg.data.splits import read_names
 from embedseg.inference.normalise import stretch_contrast
 from embedseg.inference.segment import working_shape
+from embedseg.inference.zoom import box_around
 from embedseg.io import InputError
 from embedseg.training.config import DataConfig
 
@@ -34,7 +35,7 @@ def open_sources(config: DataConfig) -> tuple[Dataset, Dataset]:
     for role, part in (("training", training), ("validation", validation)):
         if not len(part):
             raise InputError(f"{config.train}: no {role} image is left; check the lists")
-    training = _prepared(training, config.working_size, config.stretch)
+    training = _prepared(training, config)
     if config.cache:
         training = training.in_memory()
         if not any((sample.labels > 0).any() for sample in training):
@@ -87,15 +88,26 @@ def _held_out(everything: Dataset, share: float) -> list[str]:
     return held
 
 
-def _prepared(samples: Dataset, working_size: int | tuple[int, int], stretch: bool) -> Dataset:
-    """Return the samples as inference prepares pictures: resized, contrast stretched."""
+def _prepared(samples: Dataset, config: DataConfig) -> Dataset:
+    """Return the samples as inference prepares pictures: cut, resized, contrast stretched."""
 
     def load(name: str) -> Sample:
         sample = samples.load(name)
-        sample = _resized(sample, working_shape(sample.labels.shape, working_size))
-        return replace(sample, image=stretch_contrast(sample.image)) if stretch else sample
+        if config.zoom:
+            sample = _cut(sample, config.zoom)
+        sample = _resized(sample, working_shape(sample.labels.shape, config.working_size))
+        return replace(sample, image=stretch_contrast(sample.image)) if config.stretch else sample
 
     return Dataset(samples.names, load, samples.splits, samples.groups)
+
+
+def _cut(sample: Sample, zoom: float) -> Sample:
+    """Return the part of the sample that a second look would see."""
+    if isinstance(sample, LaneSample):
+        raise ValueError("zoom is for objects in pictures, not for lanes; set data.zoom to 0")
+    box = box_around(sample.labels > 0, zoom, (sample.labels.shape[0], sample.labels.shape[1]))
+    semantic = None if sample.semantic is None else sample.semantic[box]
+    return Sample(sample.image[box], sample.labels[box], semantic, sample.name)
 
 
 def _resized(sample: Sample, size: tuple[int, int]) -> Sample:

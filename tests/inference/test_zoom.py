@@ -1,0 +1,127 @@
+"""The closer look: where it looks, and that what it sees lies where it belongs."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from embedseg import load
+from embedseg.inference.segmenter import Segmenter
+from embedseg.inference.spec import ModelSpec
+from embedseg.inference.zoom import NEVER, box_around, large_pieces, on_canvas
+from embedseg.metrics import Scores, score_image
+from embedseg.training.config import DataConfig
+from embedseg.training.sources import open_sources
+from tests.scenes import discs, train_discs
+
+SPEC = ModelSpec(
+    backbone="unet", working_size=40, zoom=1.2, embedding_dim=3, min_size=4, core_step=0.0
+)
+
+
+def colours(batch: torch.Tensor) -> dict[str, torch.Tensor]:
+    """A network whose embedding is the colour, and whose foreground is what is bright."""
+    colour = batch.float() / 25.5
+    return {"embedding": colour, "semantic": 4 * (colour.amax(1, keepdim=True) - 3)}
+
+
+class Eye(Segmenter):
+    def __init__(self, spec: ModelSpec) -> None:
+        self.spec, self.seen = spec, []
+
+    def members(self):
+        def network(batch: torch.Tensor) -> dict[str, torch.Tensor]:
+            self.seen.append(batch)
+            return colours(batch)
+
+        return [(network, self.spec)]
+
+
+def picture() -> tuple[np.ndarray, np.ndarray]:
+    """Three patches in the lower right of a dark picture of 120 x 160."""
+    image, labels = np.zeros((120, 160, 3), np.uint8), np.zeros((120, 160), np.int32)
+    for number, (y, x, colour) in enumerate(
+        [(70, 100, (250, 0, 0)), (70, 116, (0, 250, 0)), (86, 108, (0, 0, 250))], 1
+    ):
+        image[y : y + 14, x : x + 14], labels[y : y + 14, x : x + 14] = colour, number
+    return image, labels
+
+
+def test_the_box_is_a_square_with_a_margin_inside_the_picture() -> None:
+    mask = np.zeros((12, 16), bool)
+    mask[4:6, 8:12] = True  # in a picture of 120 x 160: rows 40..60, columns 80..120
+    assert box_around(mask, 1.5, (120, 160)) == (slice(20, 80), slice(70, 130))
+    assert box_around(mask, 4.0, (120, 160)) == (slice(0, 120), slice(20, 160))
+    assert box_around(mask & False, 1.5, (120, 160)) == (slice(0, 120), slice(0, 160))
+    mask[0, 0] = True
+    assert not large_pieces(mask, 2)[0, 0] and large_pieces(mask, 2).sum() == 8
+
+
+def test_two_looks_see_more_and_put_it_where_it_belongs() -> None:
+    image, truth = picture()
+    near, far = Eye(SPEC), Eye(replace(SPEC, zoom=0.0))
+    result = near.segment(image)
+    assert [tuple(b.shape[2:]) for b in near.seen] == [(30, 40), (40, 40)]
+    assert result.labels.shape == truth.shape
+    scores = [
+        Scores((score_image("", r.labels, truth),)).summary["SBD"]
+        for r in (result, far.segment(image))
+    ]
+    assert scores[0] > 0.96 > scores[1]
+    height, width = result.embedding.shape[1:]
+    assert width / height == pytest.approx(160 / 120, rel=0.02) and width > 120
+    assert not result.embedding[:, :10].any(), "nothing is known of what was not looked at"
+
+
+def test_nothing_in_the_picture_is_no_error() -> None:
+    eye = Eye(SPEC)
+    assert not len(eye.segment(np.zeros((60, 80, 3), np.uint8)))
+    assert [tuple(b.shape[2:]) for b in eye.seen] == [(30, 40), (30, 40)]
+
+
+def test_around_the_box_is_background() -> None:
+    part = {
+        "embedding": torch.ones(2, 4, 4), "seed": torch.ones(1, 4, 4),
+        "semantic": torch.ones(3, 4, 4),
+    }  # fmt: skip
+    found = on_canvas(part, (slice(10, 20), slice(30, 40)), (20, 50))
+    assert found["embedding"].shape == (2, 8, 20)
+    assert found["embedding"].sum() == 2 * 16 and found["embedding"][:, 4:, 12:16].all()
+    assert found["semantic"][:, 0, 0].tolist() == [-NEVER, NEVER, NEVER]
+    assert found["seed"][0, 0, 0] == NEVER and found["seed"][0, 7, 15] == 1
+
+
+def test_training_sees_what_the_second_look_sees(scenes: Path) -> None:
+    config = DataConfig(train=f"folder:{scenes}", working_size=48, zoom=1.0)
+    for sample in open_sources(config)[0]:
+        rows, columns = np.nonzero(sample.labels)
+        assert max(np.ptp(rows), np.ptp(columns)) >= 45, "the objects fill the picture"
+    whole = open_sources(replace(config, zoom=0.0))[0][0]
+    assert np.ptp(np.nonzero(whole.labels)[0]) < 44
+
+
+@pytest.mark.slow
+def test_a_trained_run_looks_twice(scenes: Path, tmp_path: Path) -> None:
+    options = ["--data.zoom=1.2", "--epochs=1", "--steps-per-epoch=110", "--batch=2"]
+    small = ["--data.working_size=32", "--augment.size=32"]
+    model = load(train_discs(scenes, tmp_path / "run", *options, *small), device="cpu", amp="off")
+    assert model.spec.zoom == 1.2
+    image, truth = np.zeros((120, 160, 3), np.uint8), np.zeros((120, 160), np.int32)
+    image[30:94, 60:124], truth[30:94, 60:124] = discs(31)
+    found = score_image("", model.segment(image).labels, truth)
+    assert Scores((found,)).summary["SBD"] > 0.7
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"zoom": 0.5}, "must be 0 or >= 1"),
+        ({"working_size": 0}, "needs a working_size"),
+        ({"method": "spatial", "seed_head": True}, "whose embedding is no place"),
+    ],
+)
+def test_contradictions_are_refused(values: dict[str, object], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        replace(SPEC, **values)
