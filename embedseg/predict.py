@@ -1,6 +1,7 @@
 """From a trained model and many pictures to files: labels, overlays, one summary.csv.
 
-The next pictures are read and the last results written while the network works on the present one.
+The next pictures are read, and the last ones clustered and written, while the network works on the
+present one.
 """
 
 import logging
@@ -11,19 +12,21 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from tqdm import tqdm
 
 from embedseg.ensemble import Ensemble
 from embedseg.inference.result import (
     DEFAULT_PRODUCTS,
-    Segmentation,
     check_products,
     write_summary,
 )
+from embedseg.inference.segment import check_foreground, segment_outputs
+from embedseg.inference.spec import ModelSpec
 from embedseg.io import InputError, read_image, read_labels
 from embedseg.model import Model
 
@@ -71,17 +74,20 @@ def predict_files(
     finishing: deque[tuple[Path, Future[Table]]] = deque()
     tables: dict[Path, Table] = {}
     load = partial(load_picture, foreground=foreground)
+    finish = partial(
+        finish_picture, spec=model.spec, clusterer=clusterer, out=out, products=products
+    )
     bar = tqdm(total=len(images), unit="image", disable=None)
     with bar, ThreadPoolExecutor(1) as reader, ThreadPoolExecutor(1) as writer:
         for path, loading in read_ahead(reader, load, images):
             try:
                 image, mask = loading.result()
-                result = model.segment(image, foreground=mask, clusterer=clusterer)
+                check_foreground(image, mask)
+                seen = Seen(names[path], image, mask, model.outputs(image, names[path]))
             except (InputError, ValueError) as error:
                 outcome.fail(path, error)
             else:
-                work = writer.submit(finish, result.renamed(names[path]), out, products)
-                finishing.append((path, work))
+                finishing.append((path, writer.submit(finish, seen)))
             tables |= collect(finishing, outcome, AHEAD)
             bar.update()
         tables |= collect(finishing, outcome, 0)
@@ -96,8 +102,27 @@ def load_picture(path: Path, foreground: Path | None) -> tuple[Picture, Mask | N
     return read_image(path), read_mask(foreground, path.stem) if foreground else None
 
 
-def finish(result: Segmentation, out: Path, products: Sequence[str]) -> Table:
-    """Write `products` of a result into `out`; return its measurements."""
+class Seen(NamedTuple):
+    """A picture, the mask that replaces its foreground, and the network's outputs for it."""
+
+    name: str
+    image: Picture
+    foreground: Mask | None
+    outputs: dict[str, torch.Tensor]
+
+
+def finish_picture(
+    seen: Seen, spec: ModelSpec, clusterer: Any, out: Path, products: Sequence[str]
+) -> Table:
+    """Find the instances, write `products` into `out`; return the measurements."""
+    result = segment_outputs(
+        seen.outputs,
+        seen.image,
+        spec,
+        foreground=seen.foreground,
+        clusterer=clusterer,
+        name=seen.name,
+    )
     result.save_products(out, products)
     return result.table()
 

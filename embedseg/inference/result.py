@@ -79,7 +79,7 @@ class Segmentation:
                 if self.image is not None
                 else np.zeros((*self.labels.shape, 3), np.uint8)
             )
-            write_image(path, overlay(base, self.labels))
+            write_image(path, overlay(base, self.labels), fast=True)
         elif product == "pca":
             write_image(path, pca_rgb(self.embedding, 1 - self.semantic[0] > 0.5)[0])
         elif product == "foreground":

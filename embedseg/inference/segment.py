@@ -12,10 +12,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from clustering.assign import absorb_noise, merge_centres
 from clustering.base import NOISE, tensor_to_numpy
 from embedseg._cv2 import cv2
 from embedseg.inference.core import core_pixels, with_lost_pieces
+from embedseg.inference.members import closeness_to, instance_scores, join
 from embedseg.inference.normalise import stretch_contrast
 from embedseg.inference.result import Segmentation
 from embedseg.inference.spec import ModelSpec
@@ -169,6 +169,7 @@ def instances(  # noqa: PLR0913  (the network's three outputs and three optional
 
     This is `segment` without the network: tuning calls it many times on cached outputs.
     """
+    embedding = embedding.contiguous()
     coarse = embedding.shape[1:]
     probability = 1 - semantic[0]
     if foreground is None:
@@ -191,7 +192,9 @@ def instances(  # noqa: PLR0913  (the network's three outputs and three optional
     labels = fill_holes(labels) if foreground is None else labels
     fine_probability = resize_map(probability, size)
     fine_closeness = resize_map(closeness, size)
-    scores = _scores(labels, fine_probability if foreground is None else None, fine_closeness)
+    scores = instance_scores(
+        labels, fine_probability if foreground is None else None, fine_closeness
+    )
     return Segmentation(
         labels=labels,
         scores=scores,
@@ -227,11 +230,12 @@ def _cluster_classes(
     labels = np.zeros(classes.shape, np.int32)
     closeness = np.ones(classes.shape, np.float32)
     scale = float(spec.clusterer_options.get("bandwidth", spec.default_bandwidth))
+    vectors = embedding.cpu().numpy()
+    flat = vectors.reshape(len(vectors), -1)
     for number in range(1, spec.classes if spec.classes > 1 else 2):
         mask = classes == number
         if not mask.any():
             continue
-        vectors = embedding.cpu().numpy()
         if trusted is None:
             core = core_pixels(vectors, mask, spec.core_step * spec.delta_v)
         else:
@@ -239,12 +243,11 @@ def _cluster_classes(
         founding |= core
         found = np.full(classes.shape, NOISE, np.int32)
         found[core] = tensor_to_numpy(estimator.fit_image(embedding, core).labels_)
-        points = vectors[:, mask].T
-        members, centres = _join(points, found[mask], spec.merge)
+        places = np.flatnonzero(mask)
+        members, centres = join(flat, places, found[mask], spec.merge)
         if not len(centres):
             continue
-        away = np.linalg.norm(points - centres[members], axis=1)
-        closeness[mask] = np.exp(-0.5 * (away / scale) ** 2)
+        closeness[mask] = closeness_to(centres, flat, places, members, scale)
         labels[mask] = members + 1 + labels.max()
     return labels, closeness, founding
 
@@ -261,31 +264,14 @@ def _cluster_maps(
     The seed map is the closeness: it was trained to be it.
     """
     labels = np.zeros(classes.shape, np.int32)
-    vectors = embedding.cpu().numpy()
+    flat = embedding.cpu().numpy().reshape(len(embedding), -1)
     for number in range(1, spec.classes if spec.classes > 1 else 2):
         mask = classes == number
         found = tensor_to_numpy(estimator.fit_image(embedding, mask, **maps).labels_)
         if mask.any() and (found != NOISE).any():
-            labels[mask] = _join(vectors[:, mask].T, found, spec.merge)[0] + 1 + labels.max()
+            joined, _ = join(flat, np.flatnonzero(mask), found, spec.merge)
+            labels[mask] = joined + 1 + labels.max()
     return labels, maps["seed"], (classes > 0) & (maps["seed"] > spec.seed_threshold)
-
-
-def _join(
-    points: NDArray[np.float32], found: NDArray[np.int32], merge: float
-) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
-    """Merge clusters whose means are nearer than `merge`, give noise to the nearest mean."""
-    known = found != NOISE
-    if not known.any():
-        return found, np.empty((0, points.shape[1]), np.float32)
-    counts = np.bincount(found[known])
-    centres = (
-        np.stack([np.bincount(found[known], weights=axis[known]) for axis in points.T], axis=1)
-        / np.maximum(counts, 1)[:, None]
-    )
-    if merge > 0:
-        centres, counts, new_of = merge_centres(centres, counts, merge)
-        found = np.where(known, new_of[found], NOISE).astype(np.int32)
-    return absorb_noise(points, found, centres.astype(np.float32)), centres.astype(np.float32)
 
 
 def _clean(labels: Labels, spec: ModelSpec) -> Labels:
@@ -298,21 +284,3 @@ def _clean(labels: Labels, spec: ModelSpec) -> Labels:
     elif spec.components == "split":
         labels, _ = split_components(labels)
     return filter_small(labels, -(-spec.min_size // spec.output_stride**2))[0]
-
-
-def _scores(
-    labels: Labels, probability: NDArray[np.float32] | None, closeness: NDArray[np.float32]
-) -> dict[int, float]:
-    """Return each instance's mean foreground probability times its mean closeness to its centre.
-
-    Both are in [0, 1]; a given foreground counts as probability 1. This is the package's own
-    definition: the papers give no confidence to an instance of this method.
-    """
-    ids, index = np.unique(labels, return_inverse=True)
-    index = index.ravel()
-    sizes = np.bincount(index)
-    mean_closeness = np.bincount(index, weights=closeness.ravel()) / sizes
-    scores = mean_closeness
-    if probability is not None:
-        scores = scores * np.bincount(index, weights=probability.ravel()) / sizes
-    return {int(i): float(s) for i, s in zip(ids, scores, strict=True) if i > 0}

@@ -1,5 +1,6 @@
 """Pictures: whatever a file holds comes as (H, W, 3) uint8; PNG goes out."""
 
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -31,10 +32,11 @@ def read_image(path: str | Path) -> RGB:
     return np.ascontiguousarray(_eight_bits(colours, path))
 
 
-def write_image(path: str | Path, image: npt.NDArray[np.uint8]) -> None:
-    """Write an (H, W, 3) or (H, W) uint8 array as PNG, whole or not at all."""
-    from PIL import Image
+def write_image(path: str | Path, image: npt.NDArray[np.uint8], *, fast: bool = False) -> None:
+    """Write an (H, W, 3) or (H, W) uint8 array as PNG, whole or not at all.
 
+    `fast` takes a tenth of the time: photographs become an eighth larger, drawings a few times.
+    """
     image = np.asarray(image)
     if image.dtype != np.uint8 or not (image.ndim == 2 or image.shape[2:] == (3,)):
         raise ValueError(
@@ -43,7 +45,24 @@ def write_image(path: str | Path, image: npt.NDArray[np.uint8]) -> None:
     if not image.size:
         raise ValueError(f"image has no pixels: {image.shape}; nothing to write to {path}")
     with atomic_path(path) as temporary:
-        Image.fromarray(image).save(temporary, format="PNG")
+        temporary.write_bytes(_png_fast(image) if fast else _png(image))
+
+
+def _png(image: npt.NDArray[np.uint8]) -> bytes:
+    from PIL import Image
+
+    file = BytesIO()
+    Image.fromarray(image).save(file, format="PNG")
+    return file.getvalue()
+
+
+def _png_fast(image: npt.NDArray[np.uint8]) -> bytes:
+    """Return a PNG of run lengths, which needs no search for repetitions."""
+    from embedseg._cv2 import cv2
+
+    pixels = cv2.cvtColor(image, cv2.COLOR_RGB2BGR) if image.ndim == 3 else image
+    how = (cv2.IMWRITE_PNG_STRATEGY, cv2.IMWRITE_PNG_STRATEGY_RLE)
+    return bytes(cv2.imencode(".png", pixels, how)[1])
 
 
 def _colours(stored: Stored, path: Path) -> npt.NDArray[Any]:

@@ -1,0 +1,92 @@
+"""Pixels and the clusters they belong to: cluster means, how close pixels are, instance scores.
+
+All work on the embedding (E, P) where it lies, one axis after the other, for the pixels at given
+places: taking the foreground out as (N, E) first costs more than everything here.
+"""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from clustering.assign import absorb_noise, merge_centres
+from clustering.base import NOISE
+from clustering.jit import kernel
+
+Floats = NDArray[np.float32]
+Places = NDArray[np.int64]
+Found = NDArray[np.int32]
+
+
+def join(values: Floats, places: Places, found: Found, merge: float) -> tuple[Found, Floats]:
+    """Merge clusters whose means are nearer than `merge`, give noise to the nearest mean.
+
+    `found` (N,) holds NOISE or the cluster of each of the pixels at `places` (N,) of the embedding
+    `values` (E, P). Returns the clusters (N,), free of noise, and their means (C, E); without any
+    cluster `found` and no mean.
+    """
+    count = int(found.max(initial=NOISE)) + 1
+    if count == 0:
+        return found, np.empty((0, len(values)), np.float32)
+    sums, counts = np.zeros((count, len(values))), np.zeros(count, np.int64)
+    add_up(values, places, found, sums, counts)
+    centres = sums / np.maximum(counts, 1)[:, None]
+    if merge > 0:
+        centres, counts, new_of = merge_centres(centres, counts, merge)
+        found = np.where(found != NOISE, new_of[found], NOISE).astype(np.int32)
+    means = centres.astype(np.float32)
+    noise = np.flatnonzero(found == NOISE)
+    if len(noise):
+        found = found.copy()
+        found[noise] = absorb_noise(values[:, places[noise]].T, found[noise], means)
+    return found, means
+
+
+@kernel
+def add_up(values: Any, places: Any, found: Any, sums: Any, counts: Any) -> None:
+    """Add the vectors of each cluster's pixels to sums (C, E), their numbers to counts (C,)."""
+    for label in found:
+        if label >= 0:
+            counts[label] += 1
+    for axis in range(len(values)):
+        row = values[axis]
+        for index in range(len(places)):
+            label = found[index]
+            if label >= 0:
+                sums[label, axis] += row[places[index]]
+
+
+def closeness_to(
+    means: Floats, values: Floats, places: Places, found: Found, scale: float
+) -> Floats:
+    """Return exp(-(|e_p - mean of p's cluster| / scale)^2 / 2) for each of the pixels (N,)."""
+    squared = np.zeros(len(places), np.float32)
+    gaps_to(np.ascontiguousarray(means.T), values, places, found, squared)
+    close: Floats = np.exp(squared * np.float32(-0.5 / scale**2))
+    return close
+
+
+@kernel
+def gaps_to(means: Any, values: Any, places: Any, found: Any, squared: Any) -> None:
+    """Add to squared (N,) the squared distances of the pixels to their means (E, C)."""
+    for axis in range(len(values)):
+        row, mean = values[axis], means[axis]
+        for index in range(len(places)):
+            gap = row[places[index]] - mean[found[index]]
+            squared[index] += gap * gap
+
+
+def instance_scores(
+    labels: Found, probability: Floats | None, closeness: Floats
+) -> dict[int, float]:
+    """Return each instance's mean foreground probability times its mean closeness to its centre.
+
+    Both are in [0, 1]; a given foreground counts as probability 1. This is the package's own
+    definition: the papers give no confidence to an instance of this method.
+    """
+    flat = labels.ravel()
+    sizes = np.bincount(flat)
+    scores = np.bincount(flat, closeness.ravel()) / np.maximum(sizes, 1)
+    if probability is not None:
+        scores = scores * np.bincount(flat, probability.ravel()) / np.maximum(sizes, 1)
+    return {int(i): float(scores[i]) for i in np.flatnonzero(sizes) if i > 0}
