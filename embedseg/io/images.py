@@ -60,7 +60,7 @@ def _png_fast(image: npt.NDArray[np.uint8]) -> bytes:
     """Return a PNG of run lengths, which needs no search for repetitions."""
     from embedseg._cv2 import cv2
 
-    pixels = cv2.cvtColor(image, cv2.COLOR_RGB2BGR) if image.ndim == 3 else image
+    pixels = np.ascontiguousarray(image[..., ::-1] if image.ndim == 3 else image)
     how = (cv2.IMWRITE_PNG_STRATEGY, cv2.IMWRITE_PNG_STRATEGY_RLE)
     return bytes(cv2.imencode(".png", pixels, how)[1])
 
