@@ -15,7 +15,8 @@ def test_it_trains_on_two_pictures_and_writes_a_row():
     assert row["steps"] == 3
     assert np.isfinite(row["loss"])
     assert row["parameters"] == 66_707
-    assert line("banet", row).startswith("| banet | learning rate 0.001, 48 pixels | published | 0.07 | ")
+    expected = "| banet | learning rate 0.001, 48 pixels | published | 0.07 | "
+    assert line("banet", row).startswith(expected)
     assert "| gone | | | | | | | | no memory |" in table({"gone": {"error": "no memory"}})
 
 
