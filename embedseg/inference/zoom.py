@@ -3,18 +3,19 @@
 A plant may fill a third of its picture; at the network's working size its young leaves are then a
 few pixels. The first pass sees the whole picture and gives the foreground's box, the second one the
 box with a margin around it at the same working size. Its outputs are laid on a canvas of the whole
-picture at their own scale, background around them, so that all that follows knows of one grid.
+picture at their own scale, background around them, so that all that follows knows of one grid. The
+picture itself is brought to that scale before it is cut, so that not a part of a pixel is lost.
 """
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import cast
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from embedseg.inference.segment import Picture, probabilities
+from embedseg.inference.segment import Picture, probabilities, resize_picture
 from embedseg.inference.spec import ModelSpec
 
 Look = Callable[[Picture], Mapping[str, torch.Tensor]]
@@ -28,13 +29,33 @@ def zoomed_outputs(
     """Return the outputs of `look` at the objects' part of `image` (H, W, 3), on a whole canvas.
 
     `glance`, which is looked at for the foreground alone, and `look` are the network, on a picture
-    of any size. Where no foreground is found the result is that of `look` at the whole picture.
+    of any size. Where no foreground is found the part is the whole picture.
     """
     probability = 1 - probabilities(glance(image)["semantic"])[0]
     found = large_pieces(probability > spec.foreground_threshold, spec.min_size)
-    box = box_around(found, spec.zoom, (image.shape[0], image.shape[1]))
-    part = look(np.ascontiguousarray(image[box]))
-    return on_canvas(part, box, (image.shape[0], image.shape[1]))
+    canvas, part = place(found, spec, (image.shape[0], image.shape[1]))
+    outputs = look(np.ascontiguousarray(resize_picture(image, canvas)[part]))
+    return on_canvas(outputs, part, canvas, spec.output_stride)
+
+
+def place(
+    mask: NDArray[np.bool_], spec: ModelSpec, size: tuple[int, int]
+) -> tuple[tuple[int, int], Box]:
+    """Return the shape of a canvas for a picture of `size`, and the part of it to look at.
+
+    The part's longer side is the working size, and it begins at a multiple of the output stride.
+    """
+    side, stride = cast(int, spec.working_size), spec.output_stride  # no shape, where it zooms
+    box = box_around(mask, spec.zoom, size)
+    scale = side / max(s.stop - s.start for s in box)
+    canvas = (round(size[0] * scale), round(size[1] * scale))
+    part = []
+    for s, whole in zip(box, canvas, strict=True):
+        length = min(side, whole, round((s.stop - s.start) * scale))
+        start = round(0.5 * (s.start + s.stop) * scale - 0.5 * length)
+        start = min(max(0, start), whole - length) // stride * stride
+        part.append(slice(start, start + length))
+    return canvas, (part[0], part[1])
 
 
 def large_pieces(mask: NDArray[np.bool_], least: int) -> NDArray[np.bool_]:
@@ -67,25 +88,21 @@ def box_around(mask: NDArray[np.bool_], margin: float, size: tuple[int, int]) ->
 
 
 def on_canvas(
-    outputs: Mapping[str, torch.Tensor], box: Box, size: tuple[int, int]
+    outputs: Mapping[str, torch.Tensor], part: Box, canvas: tuple[int, int], stride: int
 ) -> dict[str, torch.Tensor]:
-    """Return outputs (C, h, w) of the part `box` of a picture of `size` as outputs of it all.
+    """Return outputs (C, h, w) of the `part` of a `canvas`, at 1/`stride`, as outputs of it all.
 
-    Around the box embeddings are 0, and the logits say background.
+    Around the part embeddings are 0, and the logits say background.
     """
-    canvas: dict[str, Any] = {}
+    size = [-(-full // stride) for full in canvas]
+    row, column = (s.start // stride for s in part)
+    found = {}
     for name, value in outputs.items():
-        scales = [v / (s.stop - s.start) for v, s in zip(value.shape[1:], box, strict=True)]
-        whole = [round(full * scale) for full, scale in zip(size, scales, strict=True)]
-        start = [
-            min(round(s.start * scale), full - v)
-            for s, scale, full, v in zip(box, scales, whole, value.shape[1:], strict=True)
-        ]
         filling = torch.zeros(len(value), 1, 1)
         if name in ("semantic", "seed"):
             filling = filling + NEVER
             if len(value) > 1:
                 filling[0] = -NEVER  # the class background of a softmax
-        canvas[name] = filling.to(value).repeat(1, *whole)
-        canvas[name][:, start[0] :, start[1] :][:, : value.shape[1], : value.shape[2]] = value
-    return canvas
+        found[name] = filling.to(value).repeat(1, *size)
+        found[name][:, row : row + value.shape[1], column : column + value.shape[2]] = value
+    return found

@@ -10,7 +10,7 @@ import torch
 from embedseg import load
 from embedseg.inference.segmenter import Segmenter
 from embedseg.inference.spec import ModelSpec
-from embedseg.inference.zoom import NEVER, box_around, large_pieces, on_canvas
+from embedseg.inference.zoom import NEVER, box_around, large_pieces, on_canvas, place
 from embedseg.metrics import Scores, score_image
 from embedseg.training.config import DataConfig
 from embedseg.training.sources import open_sources
@@ -81,16 +81,35 @@ def test_nothing_in_the_picture_is_no_error() -> None:
     assert [tuple(b.shape[2:]) for b in eye.seen] == [(30, 40), (30, 40)]
 
 
-def test_around_the_box_is_background() -> None:
+def test_around_the_part_is_background() -> None:
     part = {
         "embedding": torch.ones(2, 4, 4), "seed": torch.ones(1, 4, 4),
         "semantic": torch.ones(3, 4, 4),
     }  # fmt: skip
-    found = on_canvas(part, (slice(10, 20), slice(30, 40)), (20, 50))
+    found = on_canvas(part, (slice(4, 12), slice(24, 32)), (15, 40), stride=2)
     assert found["embedding"].shape == (2, 8, 20)
-    assert found["embedding"].sum() == 2 * 16 and found["embedding"][:, 4:, 12:16].all()
+    assert found["embedding"].sum() == 2 * 16 and found["embedding"][:, 2:6, 12:16].all()
     assert found["semantic"][:, 0, 0].tolist() == [-NEVER, NEVER, NEVER]
-    assert found["seed"][0, 0, 0] == NEVER and found["seed"][0, 7, 15] == 1
+    assert found["seed"][0, 0, 0] == NEVER and found["seed"][0, 5, 15] == 1
+
+
+@pytest.mark.parametrize("stride", [1, 4])
+def test_the_part_lies_on_the_canvas_to_the_pixel(stride: int) -> None:
+    rng = np.random.default_rng(0)
+    for _ in range(200):
+        size = tuple(rng.integers(30, 200, 2).tolist())
+        mask = np.zeros((size[0] // 2, size[1] // 3), bool)
+        y, x = (int(rng.integers(0, n)) for n in mask.shape)
+        mask[y : y + int(rng.integers(1, 40)), x : x + int(rng.integers(1, 40))] = True
+        spec = replace(SPEC, output_stride=stride, zoom=float(rng.uniform(1, 3)))
+        canvas, part = place(mask, spec, size)
+        assert max(s.stop - s.start for s in part) == 40
+        assert all(s.start >= 0 and s.stop <= n for s, n in zip(part, canvas, strict=True))
+        assert all(s.start % stride == 0 for s in part)
+        pitch = [n / c for n, c in zip(size, canvas, strict=True)]
+        middle = [(places.min() + places.max() + 1) / 2 for places in np.nonzero(mask)]
+        for s, m, p, grain in zip(part, middle, pitch, (2, 3), strict=True):
+            assert (s.start - stride) * p <= m * grain <= (s.stop + 1) * p
 
 
 def test_training_sees_what_the_second_look_sees(scenes: Path) -> None:
