@@ -8,6 +8,10 @@ their coefficients (P-splines: Eilers & Marx, Statistical Science 1996):
 
 by iteratively re-weighted least squares: first L1 (bounded influence), then Tukey's biweight with a
 scale from the residuals, so that points far off the curve weigh nothing. All in compiled code.
+
+The degree of a polynomial is the lowest that explains the points: one more is taken only where it
+lowers the truncated cost, the weighted mean of min(r / REACH, 1)^2 over residuals r in pixels, by
+MUCH, or by SOME and to RATIO of it. So a few stray points at an end bend no curve into a hook.
 """
 
 import numpy as np
@@ -15,8 +19,12 @@ import numpy as np
 from embedseg.lanes.jit import kernel
 
 L1_ROUNDS = 4
-TUKEY_ROUNDS = 4
+TUKEY_ROUNDS = 3
 TUKEY = 4.685  # 95% efficiency for normal residuals
+REACH = 4.0  # px; points farther from a curve count as outliers when degrees are compared
+MUCH = 0.05  # of the truncated cost: a twentieth of the points comes within REACH
+SOME = 0.003  # of the truncated cost: that of points 0.2 px off
+RATIO = 0.7
 MAD = 1.4826  # from the median absolute deviation to a standard deviation
 RIDGE = 1e-9  # of the largest diagonal entry, so that a lack of data is no singular matrix
 
@@ -54,20 +62,31 @@ def _penalise(normal, strength):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def solve(t, u, weight, kind, n, smoothing):  # type: ignore[no-untyped-def]
-    """Return the coefficients of the weighted, penalised least squares fit."""
-    normal, right, row = np.zeros((n, n)), np.zeros(n), np.empty(n)
-    total = 0.0
+def table(t, kind, n):  # type: ignore[no-untyped-def]
+    """Return (n, len(t)): the value of each basis function at each t."""
+    out, row = np.empty((n, len(t))), np.empty(n)
     for i in range(len(t)):
-        if weight[i] <= 0.0:
-            continue
         basis(t[i], kind, row)
-        total += weight[i]
-        for j in range(n):
-            right[j] += weight[i] * row[j] * u[i]
-            for k in range(n):
-                normal[j, k] += weight[i] * row[j] * row[k]
+        out[:, i] = row
+    return out
+
+
+@kernel
+def solve(values, u, weight, kind, smoothing):  # type: ignore[no-untyped-def]
+    """Return the coefficients of the weighted, penalised least squares fit; `values` of `table`."""
+    n, count = values.shape
+    normal, right = np.zeros((n, n)), np.zeros(n)
+    weighted = np.empty(count)
+    total = 0.0
+    for j in range(n):
+        for i in range(count):
+            weighted[i] = weight[i] * values[j, i]
+        right[j] = np.dot(weighted, u)
+        for k in range(j + 1):
+            normal[j, k] = normal[k, j] = np.dot(weighted, values[k])
     if kind == 1:
+        for i in range(count):
+            total += weight[i]
         _penalise(normal, smoothing * total)
     ridge = RIDGE * np.max(np.diag(normal)) + 1e-300
     for j in range(n):
@@ -87,24 +106,77 @@ def evaluate(t, coefficients, kind):  # type: ignore[no-untyped-def]
 
 @kernel
 def fit(t, u, weight, unit, kind, n, smoothing):  # type: ignore[no-untyped-def]
-    """Return the coefficients of the robust fit.
+    """Return the coefficients of the robust fit: n of a spline, at most n of a polynomial.
 
     `unit`: for each point the change of u that counts as one pixel: residuals are measured in
     pixels, and those below one are never outliers.
     """
-    weight = weight / unit**2
-    coefficients = solve(t, u, weight, kind, n, smoothing)
-    if len(t) <= n:
+    scaled, values = weight / unit**2, table(t, kind, n)
+    if kind == 1:
+        return _robust(values, u, scaled, unit, kind, smoothing)
+    few = min(n, 2)
+    best = _robust(values[:few], u, scaled, unit, kind, smoothing)
+    cost = _cost(values[:few], u, weight, unit, best)
+    for k in range(few + 1, n + 1):
+        if cost < SOME:
+            break
+        trial = _robust(values[:k], u, scaled, unit, kind, smoothing)
+        lower = _cost(values[:k], u, weight, unit, trial)
+        if lower < cost - MUCH or (lower < cost - SOME and lower < RATIO * cost):
+            best, cost = trial, lower
+    return best
+
+
+@kernel
+def refit(t, u, weight, unit, form, near):  # type: ignore[no-untyped-def]
+    """Return the coefficients of a fit of the same form near one that is known, robust as it.
+
+    `form` (kind, smoothing); `near`: the coefficients known.
+    """
+    kind, smoothing = form
+    values, scaled = table(t, kind, len(near)), weight / unit**2
+    for _ in range(TUKEY_ROUNDS - 1):
+        near = _biweight(values, u, scaled, unit, kind, smoothing, near)
+    return near
+
+
+@kernel
+def _robust(values, u, weight, unit, kind, smoothing):  # type: ignore[no-untyped-def]
+    """Return the coefficients after L1 and Tukey rounds; of few points those of least squares."""
+    coefficients = solve(values, u, weight, kind, smoothing)
+    if values.shape[1] <= values.shape[0]:
         return coefficients
-    for step in range(L1_ROUNDS + TUKEY_ROUNDS):
-        residual = np.abs(u - evaluate(t, coefficients, kind)) / unit
-        if step < L1_ROUNDS:
-            robust = weight / np.maximum(residual, 1.0)
-        else:
-            scale = max(MAD * weighted_median(residual, weight), 1.0) * TUKEY
-            robust = weight * np.maximum(1.0 - (residual / scale) ** 2, 0.0) ** 2
-        coefficients = solve(t, u, robust, kind, n, smoothing)
+    for _ in range(L1_ROUNDS):
+        residual = _residual(values, u, unit, coefficients)
+        coefficients = solve(values, u, weight / np.maximum(residual, 1.0), kind, smoothing)
+    for _ in range(TUKEY_ROUNDS):
+        coefficients = _biweight(values, u, weight, unit, kind, smoothing, coefficients)
     return coefficients
+
+
+@kernel
+def _biweight(values, u, weight, unit, kind, smoothing, coefficients):  # type: ignore[no-untyped-def]
+    """Return the coefficients after a round of Tukey's biweight."""
+    residual = _residual(values, u, unit, coefficients)
+    scale = max(MAD * weighted_median(residual, weight), 1.0) * TUKEY
+    robust = weight * np.maximum(1.0 - (residual / scale) ** 2, 0.0) ** 2
+    return solve(values, u, robust, kind, smoothing)
+
+
+@kernel
+def _residual(values, u, unit, coefficients):  # type: ignore[no-untyped-def]
+    """Return how many pixels each point is off the curve."""
+    out = u.copy()
+    for j in range(len(coefficients)):
+        out -= coefficients[j] * values[j]
+    return np.abs(out) / unit
+
+
+@kernel
+def _cost(values, u, weight, unit, coefficients):  # type: ignore[no-untyped-def]
+    """Return the truncated cost, 0 to 1."""
+    residual = np.minimum(_residual(values, u, unit, coefficients) / REACH, 1.0)
+    return np.dot(weight, residual**2) / weight.sum()
 
 
 @kernel

@@ -48,7 +48,9 @@ def _by_instance(
 
 def find_runs(labels: NDArray[np.int32]) -> Runs:
     """Return the runs of the labels >= 1."""
-    found = _scan(np.ascontiguousarray(labels))
+    flat = np.ascontiguousarray(labels).ravel()
+    place = np.flatnonzero(flat > 0)
+    found = _scan(flat[place], place, labels.shape[1])
     order = np.argsort(found[0], kind="stable")
     label, row, first, last = found[:, order]
     edge = np.flatnonzero(np.diff(label, prepend=0))
@@ -56,26 +58,16 @@ def find_runs(labels: NDArray[np.int32]) -> Runs:
 
 
 @kernel
-def _scan(labels):  # type: ignore[no-untyped-def]
-    """Return (4, n): label, row, first and last column of each run."""
-    height, width = labels.shape
-    found = np.empty((4, 1024), np.int64)
-    count = 0
-    for y in range(height):
-        x = 0
-        while x < width:
-            label = labels[y, x]
-            if label < 1:
-                x += 1
-                continue
-            begin = x
-            while x < width and labels[y, x] == label:
-                x += 1
-            if count == found.shape[1]:
-                larger = np.empty((4, 2 * count), np.int64)
-                larger[:, :count] = found
-                found = larger
-            found[0, count], found[1, count] = label, y
-            found[2, count], found[3, count] = begin, x - 1
+def _scan(label, place, width):  # type: ignore[no-untyped-def]
+    """Return (4, n): label, row, first and last column of each run of the pixels at `place`."""
+    found = np.empty((4, len(place)), np.int64)
+    count = -1
+    for i in range(len(place)):
+        row = place[i] // width
+        goes_on = i > 0 and place[i] == place[i - 1] + 1 and label[i] == label[i - 1]
+        if not goes_on or row != found[1, count]:
             count += 1
-    return found[:, :count]
+            found[0, count], found[1, count] = label[i], row
+            found[2, count] = place[i] - row * width
+        found[3, count] = place[i] - row * width
+    return found[:, : count + 1]

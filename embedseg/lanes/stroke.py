@@ -11,7 +11,7 @@ of the plane that the homography leads to, in which the curve is u = f(v).
 import numpy as np
 
 from embedseg.lanes.jit import kernel
-from embedseg.lanes.robust import evaluate, fit, weighted_median
+from embedseg.lanes.robust import evaluate, fit, refit, weighted_median
 
 OUTLIER = 3.0  # half widths from the curve from which on a run does not tell where the lane ends
 REST = 0.5  # share of the runs that the second fit needs at least
@@ -38,24 +38,35 @@ def trace(runs, shape, scale, to_plane, to_image, form, step):  # type: ignore[n
     t = (v - low) / half - 1.0
     kind, smoothing = int(form[0]), form[2]
     n = _terms(kind, int(form[1]), row)
-    coefficients = fit(t, u, length, unit, kind, n, smoothing)
+    coefficients = fit(t, u, length, unit * _slant(row, middle, length), kind, n, smoothing)
 
     curve = (coefficients, kind, low, half)
     path = (row, middle, scale, to_plane, to_image)
     slope = _columns(row + 0.5, curve, path) - _columns(row - 0.5, curve, path)
     slant = np.sqrt(1.0 + slope**2)
     radius = weighted_median(length / 2.0 / slant, length)
-    offset = np.abs(u - evaluate(t, coefficients, kind)) / unit
-    near = offset <= OUTLIER * np.maximum(radius * slant, 1.0)
+    offset = np.abs(u - evaluate(t, coefficients, kind)) / unit / slant
+    near = offset <= OUTLIER * max(radius, 1.0)
     if not near.any():
         near[:] = True
     cut = (runs[1][seen] == 0) | (runs[2][seen] == shape[1] - 1)
     top, bottom, inner = _ends(row, near, cut, radius, shape[0])
     if inner.sum() >= max(REST * near.sum(), n + 1.0):
-        coefficients = fit(t, u, length * inner, unit, kind, n, smoothing)
+        coefficients = refit(
+            t, u, length * inner, unit * slant, (kind, smoothing), coefficients
+        )
     rows = _rows((top + 0.5) * scale[0] - 0.5, (bottom + 0.5) * scale[0] - 0.5, step)
     points = _points((rows + 0.5) / scale[0] - 0.5, (coefficients, kind, low, half), path)
     return _inside(points, shape[1] * scale[1])
+
+
+@kernel
+def _slant(row, middle, weight):  # type: ignore[no-untyped-def]
+    """Return how many columns one pixel across the lane is, from a straight line: >= 1."""
+    total = weight.sum()
+    dy = row - np.dot(weight, row) / total
+    slope = np.dot(weight * dy, middle) / max(np.dot(weight * dy, dy), 1e-12)
+    return np.sqrt(1.0 + slope**2)
 
 
 @kernel
