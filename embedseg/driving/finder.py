@@ -82,7 +82,8 @@ class LaneFinder:
     ) -> dict[str, NDArray[np.float32]]:
         """Return the embedding (B, E, h, w), the logits (B, K, h, w) of pictures of one size.
 
-        And those of the seed head (B, 1, h, w), where there is one. Raises InputError, with the name of the picture, for what is not finite.
+        And those of the seed head (B, 1, h, w), where there is one. Raises InputError, with the
+        name of the picture, for what is not finite.
         """
         outputs = self.model(torch.from_numpy(np.stack(prepared)))
         arrays = {key: outputs[key].cpu().numpy() for key in HEADS if key in outputs}

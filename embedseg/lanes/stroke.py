@@ -52,9 +52,7 @@ def trace(runs, shape, scale, to_plane, to_image, form, step):  # type: ignore[n
     cut = (runs[1][seen] == 0) | (runs[2][seen] == shape[1] - 1)
     top, bottom, inner = _ends(row, near, cut, radius, shape[0])
     if inner.sum() >= max(REST * near.sum(), n + 1.0):
-        coefficients = refit(
-            t, u, length * inner, unit * slant, (kind, smoothing), coefficients
-        )
+        coefficients = refit(t, u, length * inner, unit * slant, (kind, smoothing), coefficients)
     rows = _rows((top + 0.5) * scale[0] - 0.5, (bottom + 0.5) * scale[0] - 0.5, step)
     points = _points((rows + 0.5) / scale[0] - 0.5, (coefficients, kind, low, half), path)
     return _inside(points, shape[1] * scale[1])
