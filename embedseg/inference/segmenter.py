@@ -1,6 +1,7 @@
 """What one model and several models as one have in common: a picture in, its instances out."""
 
 from abc import ABC, abstractmethod
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -28,13 +29,15 @@ class Segmenter(ABC):
     def outputs(self, image: NDArray[np.uint8], name: str = "image") -> dict[str, torch.Tensor]:
         """Return the outputs for a picture (H, W, 3), joined over members and the spec's views."""
         spec, members = self.spec, self.members()
-
-        def look(picture: NDArray[np.uint8]) -> dict[str, torch.Tensor]:
-            return joint_outputs(picture, members, tta=spec.tta, scales=spec.tta_scales, name=name)
-
         if not spec.zoom:
-            return look(image)
-        return zoomed_outputs(image, spec, lambda p: joint_outputs(p, members[:1], name=name), look)
+            return joint_outputs(image, members, tta=spec.tta, scales=spec.tta_scales, name=name)
+        near = [(n, unscaled(s) if s.working_size == spec.working_size else s) for n, s in members]
+        return zoomed_outputs(
+            image,
+            spec,
+            lambda whole: joint_outputs(whole, members[:1], name=name),
+            lambda part: joint_outputs(part, near, tta=spec.tta, scales=spec.tta_scales, name=name),
+        )
 
     def segment(
         self,
@@ -54,6 +57,11 @@ class Segmenter(ABC):
             clusterer=clusterer,
             name=name,
         )
+
+
+def unscaled(spec: ModelSpec) -> ModelSpec:
+    """Return `spec` for pictures that have the right size already."""
+    return replace(spec, working_size=0, zoom=0.0)
 
 
 def picture_of(image: str | Path | NDArray[np.uint8]) -> tuple[NDArray[np.uint8], str]:

@@ -7,6 +7,7 @@ picture at their own scale, background around them, so that all that follows kno
 picture itself is brought to that scale before it is cut, so that not a part of a pixel is lost.
 """
 
+import math
 from collections.abc import Callable, Mapping
 from typing import cast
 
@@ -28,8 +29,8 @@ def zoomed_outputs(
 ) -> dict[str, torch.Tensor]:
     """Return the outputs of `look` at the objects' part of `image` (H, W, 3), on a whole canvas.
 
-    `glance`, which is looked at for the foreground alone, and `look` are the network, on a picture
-    of any size. Where no foreground is found the part is the whole picture.
+    `glance`, which is asked for the foreground alone, sees a picture at the working size, `look`
+    one as it is. Where no foreground is found the part is the whole picture.
     """
     probability = 1 - probabilities(glance(image)["semantic"])[0]
     found = large_pieces(probability > spec.foreground_threshold, spec.min_size)
@@ -43,18 +44,16 @@ def place(
 ) -> tuple[tuple[int, int], Box]:
     """Return the shape of a canvas for a picture of `size`, and the part of it to look at.
 
-    The part's longer side is the working size, and it begins at a multiple of the output stride.
+    At the canvas's scale the part's longer side is the working size, up to `output_stride` pixels:
+    it begins at a multiple of these.
     """
-    side, stride = cast(int, spec.working_size), spec.output_stride  # no shape, where it zooms
-    box = box_around(mask, spec.zoom, size)
-    scale = side / max(s.stop - s.start for s in box)
+    stride, box = spec.output_stride, box_around(mask, spec.zoom, size)
+    scale = cast(int, spec.working_size) / max(s.stop - s.start for s in box)
     canvas = (round(size[0] * scale), round(size[1] * scale))
-    part = []
-    for s, whole in zip(box, canvas, strict=True):
-        length = min(side, whole, round((s.stop - s.start) * scale))
-        start = round(0.5 * (s.start + s.stop) * scale - 0.5 * length)
-        start = min(max(0, start), whole - length) // stride * stride
-        part.append(slice(start, start + length))
+    part = [
+        slice(int(s.start * scale) // stride * stride, min(whole, math.ceil(s.stop * scale)))
+        for s, whole in zip(box, canvas, strict=True)
+    ]
     return canvas, (part[0], part[1])
 
 

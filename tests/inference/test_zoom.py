@@ -103,13 +103,13 @@ def test_the_part_lies_on_the_canvas_to_the_pixel(stride: int) -> None:
         mask[y : y + int(rng.integers(1, 40)), x : x + int(rng.integers(1, 40))] = True
         spec = replace(SPEC, output_stride=stride, zoom=float(rng.uniform(1, 3)))
         canvas, part = place(mask, spec, size)
-        assert max(s.stop - s.start for s in part) == 40
+        assert 40 - stride < max(s.stop - s.start for s in part) <= 40 + stride
         assert all(s.start >= 0 and s.stop <= n for s, n in zip(part, canvas, strict=True))
         assert all(s.start % stride == 0 for s in part)
         pitch = [n / c for n, c in zip(size, canvas, strict=True)]
         middle = [(places.min() + places.max() + 1) / 2 for places in np.nonzero(mask)]
         for s, m, p, grain in zip(part, middle, pitch, (2, 3), strict=True):
-            assert (s.start - stride) * p <= m * grain <= (s.stop + 1) * p
+            assert (s.start - 1) * p <= m * grain <= (s.stop + 1) * p
 
 
 def test_training_sees_what_the_second_look_sees(scenes: Path) -> None:
