@@ -136,7 +136,7 @@ def page_of(seen: Seen) -> str:
 
 def explore(out: Path, seen: Seen, spec: ModelSpec, links: Mapping[str, str]) -> Path:
     """Write the explorer of a picture."""
-    result = seen.result
+    result, options = seen.result, spec.clusterer_options
     return write_explorer(
         out / page_of(seen),
         picture_of(result),
@@ -149,8 +149,9 @@ def explore(out: Path, seen: Seen, spec: ModelSpec, links: Mapping[str, str]) ->
         bandwidth=bandwidth_of(spec),
         bandwidth_from="tuned" if "bandwidth" in spec.clusterer_options else "default",
         threshold=spec.foreground_threshold,
-        min_points=spec.clusterer_options.get("min_points"),
-        gaussian=spec.clusterer_options.get("kernel") == "gaussian",
+        min_points=options.get("min_points"),
+        gaussian=options.get("kernel") == "gaussian",
+        border_step=float(options.get("border_step", 0.8)),
         core=result.core,
         classes=result.semantic[1:].argmax(0) if spec.classes > 1 else None,
         merge=spec.merge,

@@ -54,6 +54,7 @@ def write_explorer(  # noqa: PLR0913  (all of it is what one page shows)
     bandwidth_from: str = "in use",
     min_points: int | None = None,
     gaussian: bool = False,
+    border_step: float = 0.8,
     core: Array | None = None,
     classes: Array | None = None,
     merge: float = 0.0,
@@ -68,8 +69,8 @@ def write_explorer(  # noqa: PLR0913  (all of it is what one page shows)
     `image` (H, W, 3) uint8; `embedding` (E, h, w) of any size; `foreground` a mask or probability
     (H, W) or (h, w), taken where >= `threshold`; `labels` and `truth` (H, W). `bandwidth` is the
     one that the slider begins at, marked by the words `bandwidth_from` ("tuned"); the slider
-    clusters the foreground as `clustering.MeanShift(bandwidth, min_points=min_points)` does, with
-    its Gaussian kernel if `gaussian`, on the page's own embedding, which is quantised and, beyond
+    clusters the foreground as `clustering.MeanShift` does with `min_points`, `border_step` and, if
+    `gaussian`, its Gaussian kernel, on the page's own embedding, which is quantised and, beyond
     512 x 512 x 16 values, thinned out. Of the foreground only the pixels of `core` (h, w) found
     clusters, the others join the nearest mean; each class of `classes` (h, w), integers below 256,
     is clustered by itself; means nearer than `merge` become one; `components` and `min_size`
@@ -104,6 +105,7 @@ def write_explorer(  # noqa: PLR0913  (all of it is what one page shows)
         "threshold": 255 * threshold,
         "min_points": min_points,
         "gaussian": gaussian,
+        "border_step": border_step,
         "delta_v": delta_v,
         "delta_d": delta_d,
         "bandwidth": bandwidth,

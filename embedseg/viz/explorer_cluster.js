@@ -2,12 +2,13 @@
 //
 // A spread sample of the points climbs its own density; one pass over all points finds the nearest
 // mode of each and the mean of those within the bandwidth; the points farther than that from every
-// mode climb too. The numbers below are those of clustering/modes.py and clustering/mean_shift.py.
+// mode climb too. Points on a border, whose vector is far from that of a neighbour in the image, do
+// not climb. The numbers below are those of clustering/modes.py and clustering/mean_shift.py.
 "use strict";
 
 const MEAN_SHIFT = {
-  SAMPLES: [[1024, 0.02], [4096, 0.08], [16384, 1.0]],
-  FAR: 4096, TRUST: 4, ROOM: 1024, TURNS: 4, ROUNDS: 100, STOP: 0.25, STILL: 1e-6, AWAY: 0.15, PER_MODE: 128, FIRST: 1024,
+  SAMPLES: [[1024, 0.02], [4096, 0.08], [16384, 1.0]], SMALL: 512, SHARE: 16,
+  FAR: 4096, TRUST: 4, ROOM: 1024, TURNS: 4, ROUNDS: 100, STOP: 0.25, STILL: 1e-6, AWAY: 0.15, PER_MODE: 128, RUN: 4, FIRST: 1024,
 };
 const TOO_LATE = Symbol("too late");
 const GOLDEN = 0.6180339887498949;
@@ -75,12 +76,17 @@ function firstAtLeast(sorted, value) {
 }
 
 class MeanShift {
-  // `patience` in milliseconds: fit returns null where it would take longer.
-  constructor(points, E, bandwidth, minPoints, patience = Infinity, gaussian = false) {
-    Object.assign(this, { points, E, minPoints, gaussian });
+  // `patience` in milliseconds: fit returns null where it would take longer. `borders`, for points
+  // of an image: { step: distance to a neighbour's vector, cells (N,): places, width, pixels }.
+  constructor(points, E, bandwidth, { minPoints, patience = Infinity, gaussian = false, borders = null }) {
+    Object.assign(this, { points, E, minPoints, gaussian, borders });
     this.deadline = performance.now() + patience;
     this.count = points.length / E;
     this.limit = bandwidth * bandwidth;
+    if (borders) {
+      this.rankOf = new Int32Array(borders.pixels).fill(-1);
+      borders.cells.forEach((cell, rank) => { this.rankOf[cell] = rank; });
+    }
   }
 
   // { labels: Int32Array (N,) of 0..C-1, or -1 without any cluster; centers: (C) vectors }
@@ -98,6 +104,10 @@ class MeanShift {
     let { modes, sample } = this.ofSample();
     const all = () => Int32Array.from({ length: this.count }, (_, i) => i);
     if (!modes.length) modes = this.ofFar(all(), sample, []);
+    if (!modes.length && this.borders) { // so noisy that all is border
+      this.borders = null;
+      modes = this.ofFar(all(), sample, []);
+    }
     if (!modes.length) return this.nothing();
     modes = this.polish(modes);
     let found = this.assign(modes);
@@ -123,6 +133,17 @@ class MeanShift {
     return sum;
   }
 
+  // Whether a point lies on a border.
+  steep(rank) {
+    if (!this.borders) return false;
+    const { step, cells, width, pixels } = this.borders, { E, points, rankOf } = this;
+    const cell = cells[rank], x = cell % width, own = points.subarray(rank * E, rank * E + E);
+    return [x > 0 ? cell - 1 : -1, x < width - 1 ? cell + 1 : -1, cell - width, cell + width].some((next) => {
+      const other = next >= 0 && next < pixels ? rankOf[next] : -1;
+      return other >= 0 && !(this.gap(own, points.subarray(other * E, other * E + E)) < step * step);
+    });
+  }
+
   take(ranks) {
     const { E, points } = this, out = new Float32Array(ranks.length * E);
     ranks.forEach((rank, i) => out.set(points.subarray(rank * E, rank * E + E), i * E));
@@ -134,15 +155,17 @@ class MeanShift {
     for (let i = 0; i < size; i++) claimed[cloud.hits[i]] = 1;
   }
 
-  // Modes above the first `own` of the points (M, E), heaviest first, away from the `known`.
-  climb(points, weights, own, known, floor) {
-    const { limit } = this, cloud = new Cloud(points, weights, this.E);
+  // Modes above the first points (M, E), those of `ranks`, heaviest first, away from the `known`.
+  // Of those on a border, which are no starts, it tells in `barred`.
+  climb(points, weights, ranks, known, floor, barred = new Uint8Array(ranks.length)) {
+    const { limit } = this, own = ranks.length, cloud = new Cloud(points, weights, this.E);
     const claimed = new Uint8Array(weights.length);
     const least = Math.max(this.minPoints, MEAN_SHIFT.TRUST * (weights[0] > 1 ? weights[0] : 0));
     const modes = [...known], masses = known.map(() => 0);
     for (const mode of known) this.claim(cloud, mode, MEAN_SHIFT.STOP * limit, claimed);
     for (let seed = 0; seed < own; seed++) {
       if (claimed[cloud.place[seed]] || modes.length - known.length >= MEAN_SHIFT.ROOM) continue;
+      if (barred[seed] || (barred[seed] = this.steep(ranks[seed]))) continue;
       if (performance.now() > this.deadline) throw TOO_LATE;
       const found = this.ascend(cloud, own, cloud.place[seed], modes, floor * least, claimed);
       if (!found) continue;
@@ -194,16 +217,22 @@ class MeanShift {
 
   ofSample() {
     let modes, sample;
-    for (const [size, mess] of MEAN_SHIFT.SAMPLES) {
-      const points = this.take(spread(this.count, size)), M = points.length / this.E;
-      modes = this.climb(points, new Float32Array(M).fill(this.count / M), M, [], 0);
+    const first = Math.max(MEAN_SHIFT.SMALL, Math.floor(this.count / MEAN_SHIFT.SHARE));
+    for (const [index, [most, mess]] of MEAN_SHIFT.SAMPLES.entries()) {
+      const size = index ? most : Math.min(most, first), ranks = spread(this.count, size);
+      const points = this.take(ranks), M = ranks.length, barred = new Uint8Array(M);
+      modes = this.climb(points, new Float32Array(M).fill(this.count / M), ranks, [], 0, barred);
       const near = new Uint8Array(M), cloud = new Cloud(points, new Float32Array(M), this.E);
       for (const mode of modes) this.claim(cloud, mode, this.limit, near);
       const keep = [];
-      for (let i = 0; i < M; i++) if (near[cloud.place[i]]) keep.push(i);
+      let lost = 0;
+      for (let i = 0; i < M; i++) {
+        if (near[cloud.place[i]]) keep.push(i);
+        else if (!barred[i] && !this.steep(ranks[i])) lost++;
+      }
       sample = new Float32Array(keep.length * this.E);
       keep.forEach((i, k) => sample.set(points.subarray(i * this.E, (i + 1) * this.E), k * this.E));
-      if (keep.length >= (1 - mess) * M || M < size) break;
+      if (lost <= mess * M || M < size) break;
     }
     return { modes, sample };
   }
@@ -211,13 +240,15 @@ class MeanShift {
   ofFar(far, sample, known) {
     if (far.length < this.minPoints) return [];
     const some = far.length > MEAN_SHIFT.FAR ? spread(far.length, MEAN_SHIFT.FAR).map((rank) => far[rank]) : far;
-    const points = new Float32Array(some.length * this.E + sample.length);
-    points.set(this.take(some));
-    points.set(sample, some.length * this.E);
+    const starts = some.filter((rank) => !this.steep(rank)), own = starts.length;
+    if (!own) return [];
+    const points = new Float32Array(own * this.E + sample.length);
+    points.set(this.take(starts));
+    points.set(sample, own * this.E);
     const M = sample.length / this.E;
-    const weights = new Float32Array(some.length + M).fill(far.length / some.length);
-    weights.fill((this.count - far.length) / Math.max(M, 1), some.length);
-    return this.climb(points, weights, some.length, known, 0.5);
+    const weights = new Float32Array(own + M).fill(far.length / some.length);
+    weights.fill((this.count - far.length) / Math.max(M, 1), own);
+    return this.climb(points, weights, starts, known, 0.5);
   }
 
   // Modes moved to the means of PER_MODE points each, where there are points enough: the first
@@ -225,7 +256,9 @@ class MeanShift {
   polish(modes) {
     const size = MEAN_SHIFT.PER_MODE * modes.length;
     if (size <= MEAN_SHIFT.FIRST || size > Math.floor(this.count / 4)) return modes;
-    return this.assign(modes, this.take(spread(this.count, size))).means;
+    const { RUN } = MEAN_SHIFT, ranks = [];
+    for (const rank of spread(this.count - RUN, Math.floor(size / RUN))) for (let k = 0; k < RUN; k++) ranks.push(rank + k);
+    return this.assign(modes, this.take(ranks)).means;
   }
 
   // The nearest center of every point; means and counts of those within the bandwidth.

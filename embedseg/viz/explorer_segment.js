@@ -8,7 +8,7 @@ function segmentCells(data, bandwidth, patience) {
   const { points, groups, info } = data, E = info.scale.length, deadline = performance.now() + patience;
   let clusters = new Int32Array(points.length / E).fill(-1), count = 0;
   for (const group of groups) {
-    const found = segmentClass(group, info, bandwidth, deadline - performance.now());
+    const found = segmentClass(group, data, bandwidth, deadline - performance.now());
     if (!found) return null;
     group.ranks.forEach((rank, i) => { clusters[rank] = found.clusters[i] < 0 ? -1 : count + found.clusters[i]; });
     count += found.count;
@@ -32,19 +32,27 @@ function classGroups({ info, points, founders, classes }) {
 }
 
 // The same for the cells of one class.
-function segmentClass({ points, founders }, info, bandwidth, patience) {
-  const E = info.scale.length, count = points.length / E;
-  const first = founders || Int32Array.from({ length: count }, (_, i) => i);
-  const own = founders ? takePoints(points, founders, E) : points;
-  const found = new MeanShift(own, E, bandwidth, leastPoints(info, first.length), patience, info.gaussian).fit();
+function segmentClass(group, data, bandwidth, patience) {
+  const { points } = group, { info } = data, E = info.scale.length;
+  const { first, own, found } = clusterFounders(group, data, bandwidth, patience);
   if (!found) return null;
-  const clusters = new Int32Array(count).fill(-1);
+  const clusters = new Int32Array(points.length / E).fill(-1);
   if (!found.centers.length) return { clusters, count: 0 };
   const means = meansOf(own, found.labels, found.centers.length, E);
   const numbers = mergeMeans(means, info.merge);
   first.forEach((rank, i) => { clusters[rank] = numbers[found.labels[i]]; });
   joinNearest(points, clusters, means, E);
   return { clusters, count: means.length };
+}
+
+// Clusters of those cells of a class that may found one: places in `ranks`, points, the result.
+function clusterFounders({ ranks, points, founders }, { info, inside, pixels }, bandwidth, patience) {
+  const E = info.scale.length, first = founders || Int32Array.from(ranks.keys());
+  const own = founders ? takePoints(points, founders, E) : points;
+  const cells = first.map((i) => inside[ranks[i]]);
+  const borders = info.border_step > 0 ? { step: info.border_step * bandwidth, cells, width: info.grid[1], pixels } : null;
+  const options = { minPoints: leastPoints(info, first.length), patience, gaussian: info.gaussian, borders };
+  return { first, own, found: new MeanShift(own, E, bandwidth, options).fit() };
 }
 
 // Points without which a mode is no cluster: as asked, or the rule of clustering.MeanShift.

@@ -124,8 +124,10 @@ def test_javascript_clusters_with_the_constants_of_python():
     code = asset("explorer_cluster.js")
     found = {k: float(v) for k, v in re.findall(r"\b([A-Z_]{3,}): ([\d.e-]+)", code)}
     python = {"STOP": STOP, "STILL": STILL}
-    python |= {name: getattr(mean_shift, name) for name in ("AWAY", "TURNS", "PER_MODE", "FIRST")}
-    python |= {name: getattr(modes, name) for name in ("FAR", "TRUST", "ROOM")}
+    python |= {
+        name: getattr(mean_shift, name) for name in ("AWAY", "TURNS", "PER_MODE", "RUN", "FIRST")
+    }
+    python |= {name: getattr(modes, name) for name in ("FAR", "TRUST", "ROOM", "SMALL", "SHARE")}
     assert {name: found[name] for name in python} == python
     sizes = json.loads(re.search(r"SAMPLES: (\[\[.*?\]\])", code)[1])
     assert [tuple(size) for size in sizes] == [tuple(size) for size in modes.SAMPLES]

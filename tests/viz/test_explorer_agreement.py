@@ -27,10 +27,7 @@ pytestmark = pytest.mark.browser
 
 
 CLUSTERS = """((bandwidth) => {
-  const { points, founders, info } = explorer.data, E = info.scale.length;
-  const own = founders ? takePoints(points, founders, E) : points;
-  const least = leastPoints(info, own.length / E);
-  const found = new MeanShift(own, E, bandwidth, least).fit();
+  const { found } = clusterFounders(explorer.data.groups[0], explorer.data, bandwidth);
   return [found.centers.length, Array.from(found.labels)]; })"""
 
 
@@ -61,10 +58,16 @@ def agreement(browser, model, sample, folder, bandwidths):
 
 def test_on_a_small_trained_network(browser, tiny_run, scenes, tmp_path):
     model = Model.load(tiny_run, device="cpu", amp="off")
+    bandwidth = model.spec.default_bandwidth
     for sample in open_dataset(f"folder:{scenes}"):
-        for mine, theirs, ari in agreement(browser, model, sample, tmp_path, (1.0, 0.6)):
+        for mine, theirs, ari in agreement(browser, model, sample, tmp_path, (bandwidth,)):
             assert mine == theirs, sample.name
             assert ari >= 0.99, sample.name
+        result = model.segment(sample.image)
+        for other in (bandwidth, 0.6 * bandwidth):  # on the same values, any bandwidth
+            mine, theirs, ari = clusters(browser, result, other)
+            assert mine == theirs, (sample.name, other)
+            assert ari == 1.0, (sample.name, other)
 
 
 @pytest.mark.parametrize("merge", [0.0, 1.1])

@@ -380,7 +380,8 @@ def test_clusters_equal_those_of_python_on_20_embeddings(browser, file):
         kernel, gaussian = ("gaussian", "true") if seed % 4 == 3 else ("flat", "false")
         code = f"""(bytes => {{
           const points = new Float32Array(Uint8Array.from(bytes, c => c.charCodeAt(0)).buffer);
-          const found = new MeanShift(points, {E}, {bandwidth}, 10, Infinity, {gaussian}).fit();
+          const found = new MeanShift(points, {E}, {bandwidth},
+            {{ minPoints: 10, gaussian: {gaussian} }}).fit();
           return [found.centers.length, Array.from(found.labels)]; }})(atob("{bytes64}"))"""
         found, labels = browser.run(code)
         python = MeanShift(bandwidth, kernel=kernel, min_points=10).fit(points)
