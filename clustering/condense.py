@@ -20,6 +20,7 @@ from clustering.pixels import Array, Pixels, spread
 from clustering.tensors import TensorPixels
 
 PROTOTYPES = 512  # of all clusters together, about
+THIN = 4  # one in so many of them stands for its cluster among the noise
 FEWEST = 8  # prototypes of one cluster, if it has so many points
 SLACK = 1 + 1e-5  # so that rounding does not leave out the point that set a reach
 
@@ -68,9 +69,10 @@ def condensed(
     if len(noise) < max(min_size, 2) or len(noise) == len(pixels):
         return found
     rest = pixels.take(noise[spread(len(noise), size)]).T
-    labels = method(np.concatenate([rest, prototypes.points]), len(rest) / len(noise))
-    known = np.unique(labels[len(rest) :])  # a cluster with a prototype is one that is known
-    fresh = np.where(np.isin(labels[: len(rest)], known), NOISE, labels[: len(rest)])
+    known = prototypes.points[::THIN]
+    labels = method(np.concatenate([rest, known]), len(rest) / len(noise))
+    seen = np.unique(labels[len(rest) :])  # a cluster with a prototype is one that is known
+    fresh = np.where(np.isin(labels[: len(rest)], seen), NOISE, labels[: len(rest)])
     if (fresh == NOISE).all():
         return found
     return _pass(pixels, prototypes.joined(choose(rest, fresh)), n_threads)
@@ -101,7 +103,13 @@ def _pass(
     if len(prototypes.points) == 0:
         noise = np.full(len(pixels), NOISE, np.int32)
         return Condensed(noise, noise, prototypes.points)
-    found = assign(pixels, prototypes.points, prototypes.reach, n_threads=n_threads)
+    found = assign(
+        pixels,
+        prototypes.points,
+        prototypes.reach,
+        groups=prototypes.cluster,
+        n_threads=n_threads,
+    )
     nearest = prototypes.cluster[found.nearest()]
     labels = np.where(found.labels < 0, np.int32(NOISE), nearest)
     sums = np.zeros((prototypes.cluster[-1] + 1, pixels.dims))

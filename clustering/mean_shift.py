@@ -22,14 +22,13 @@ Reported: `cluster_centers_` are the means of the last pass, so a pixel's label 
 nearest centre but for pixels that a move of less than AWAY * b would change.
 """
 
-from dataclasses import replace
 from typing import Any, Literal
 
 import numpy as np
 
 from clustering.assign import squared_distances
 from clustering.base import NOISE, PixelClusterer
-from clustering.modes import FAR, Hill
+from clustering.modes import FAR, Hill, telling
 from clustering.nearest import Assignment, assign, drop_small, extend, require_finite
 from clustering.pixels import Array, Pixels, rows, spread
 from clustering.tensors import TensorPixels
@@ -52,7 +51,8 @@ class MeanShift(PixelClusterer):
         than 10 whatever the size, which finds strips along borders.
     border_step: in an image, a pixel whose vector is this far, in bandwidths, from that of a
         neighbour in the mask lies on a border between instances: it founds no cluster, but belongs
-        to one. 0 ignores borders, and points (N, E) have none.
+        to one. 0 ignores borders, points (N, E) have none, and where half of the pixels are so the
+        embedding is too noisy to tell.
     cluster_all: points farther than the bandwidth from every centre take the nearest centre's
         label; False makes them NOISE. Without any cluster all points are NOISE.
     n_threads: None takes all cores. The result does not depend on it.
@@ -91,13 +91,10 @@ class MeanShift(PixelClusterer):
 
     def _search(self, pixels: Pixels | TensorPixels) -> Assignment | None:
         """Return the last of the passes over all pixels, or None if there is no mode."""
-        step = self.border_step * self.bandwidth_
+        step = telling(pixels, self.border_step * self.bandwidth_)
         hill = Hill(self.bandwidth_, self.kernel == "gaussian", self.min_points_, step)
         modes, sample = hill.of_sample(pixels)
         if len(modes) == 0:
-            modes = hill.of_far(pixels, np.arange(len(pixels)), sample, modes)
-        if len(modes) == 0 and step > 0:  # so noisy that all is border
-            hill = replace(hill, step=0.0)
             modes = hill.of_far(pixels, np.arange(len(pixels)), sample, modes)
         if len(modes) == 0:
             return None

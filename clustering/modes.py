@@ -18,7 +18,17 @@ SAMPLES = ((1024, 0.02), (4096, 0.08), (16384, 1.0))
 SMALL, SHARE = 512, 16  # the first sample of a small image: every SHARE-th pixel, at least SMALL
 FAR = 4096  # far pixels that are looked at, at most
 TRUST = 4  # sampled pixels that a mode of a sample must have
+PROBE = 128  # pixels that tell whether the embedding is smooth
 ROOM = 1024  # modes that one climb may find
+
+
+def telling(pixels: Pixels | TensorPixels, step: float) -> float:
+    """Return `step`, or 0 if half of the pixels are this far from a neighbour: noise, no borders.
+
+    PROBE pixels are looked at.
+    """
+    some = pixels.candidates(spread(len(pixels), PROBE), step)
+    return step if 2 * len(some.free().places) > len(some.places) else 0.0
 
 
 @dataclass(frozen=True)

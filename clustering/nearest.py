@@ -40,16 +40,19 @@ def assign(
     *,
     first_within: bool = False,
     keep: bool = False,
+    groups: NDArray[np.int32] | None = None,
     n_threads: int | None = None,
 ) -> Assignment:
     """Assign every pixel to its nearest centre (C, E), C >= 1, or to the first within `distance`.
 
     The distance is one for all or (C,) one for each. `keep` lets `extend` go on from the result.
+    With `groups` (C,) the group of a pixel's centre is that of the nearest, and so is whether it is
+    within the distance, one for each group; the centre may be another one of it.
 
     Raises ValueError if a coordinate is NaN or infinite.
     """
     reach = np.broadcast_to(np.float32(distance), len(centres))
-    found = pixels.to_centres(centres, reach, first_within, n_threads, keep)
+    found = pixels.to_centres(centres, reach, first_within, n_threads, keep, groups)
     if found.bad:
         raise ValueError(
             f"embedding has NaN or infinity in {found.bad} of {len(pixels)} points; "

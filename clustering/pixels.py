@@ -115,10 +115,12 @@ class Pixels:
         first_within: bool,
         n_threads: int | None,
         keep: bool = False,
+        groups: NDArray[np.int32] | None = None,
     ) -> Nearest:
         """Assign every pixel to its nearest centre (C, E), or to the first within `reach` (C,).
 
-        `keep` keeps the distances, which `join` needs.
+        `keep` keeps the distances, which `join` needs. Of the centres of one of the `groups` (C,) a
+        pixel may get any within its reach instead of the nearest.
         """
         chunks = len(self.starts) - 1
         labels = np.empty(len(self), np.int32)
@@ -126,7 +128,7 @@ class Pixels:
         sums = np.zeros((chunks, *centres.shape))
         counts = np.zeros((chunks, len(centres)), np.int64)
         bad = np.zeros(chunks, np.int64)
-        sure = _sure(centres, reach, first_within)
+        sure = _sure(centres, reach, first_within, groups)
         rule = (centres, np.ascontiguousarray(centres.T), sure, reach**2, first_within)
         results = (labels, apart, sums, counts, bad)
 
@@ -255,21 +257,26 @@ def _read_only(array: NDArray) -> NDArray:
     return view
 
 
-def _sure(centres: Array, distance: Array, first_within: bool) -> Array:
+def _sure(
+    centres: Array, reach: Array, first_within: bool, groups: NDArray[np.int32] | None
+) -> Array:
     """Return (C,) the squared distance below which a pixel belongs to a centre for certain.
 
-    Triangle inequality: half the way to the nearest other centre; for the first centre within
-    `distance`, what keeps the pixel farther than that from all centres before.
+    Nearest: half the way to the nearest other centre, or to the nearest of another group but within
+    reach. First within reach: what no earlier centre's reach touches.
     """
     gaps = np.sqrt(squared_distances(centres, centres))
     if first_within:
-        gaps -= distance
+        gaps -= reach
         gaps[np.triu_indices(len(gaps))] = np.inf
-        reach = np.clip(gaps.min(axis=1), 0, distance)
+        certain = np.clip(gaps.min(axis=1), 0, reach)
+    elif groups is not None:
+        gaps[groups[:, None] == groups] = np.inf
+        certain = np.minimum(gaps.min(axis=1) / 2, reach)
     else:
         np.fill_diagonal(gaps, np.inf)
-        reach = gaps.min(axis=1) / 2
-    return _slack(reach**2)
+        certain = gaps.min(axis=1) / 2
+    return _slack(certain**2)
 
 
 def _slack(squared: Array) -> Array:

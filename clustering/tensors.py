@@ -68,6 +68,7 @@ class TensorPixels:
         first_within: bool,
         n_threads: int | None,  # noqa: ARG002  (the same call as that of Pixels)
         keep: bool = False,  # noqa: ARG002
+        groups: NDArray[np.int32] | None = None,  # noqa: ARG002
     ) -> Nearest:
         """Assign every pixel to a centre: see `pixels.Pixels.to_centres`.
 
