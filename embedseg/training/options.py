@@ -22,6 +22,8 @@ ALIASES = {
 SWITCHES = ("--tensorboard",)  # may stand alone, for "--tensorboard true"
 
 EPILOG = """
+While it trains, RUN/results.html shows curves and samples; open it in a browser, without a server:
+it is written anew after each epoch and reloads itself. --tensorboard writes for TensorBoard too.
 A run is repeated by --config RUN/config.yaml --run NEW, continued by --resume RUN.
 Dashes and underscores in names are the same. Short names: --data KIND:WHERE, --val, --train-list,
 --val-list, --backbone. Losses may be named directly: --loss '{{dice: 1, boundary: 0.01}}' or

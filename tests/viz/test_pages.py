@@ -5,6 +5,8 @@ from html.parser import HTMLParser
 
 import numpy as np
 
+from embedseg.training.options import EPILOG
+from embedseg.training.run_folder import Metrics
 from embedseg.viz import SummaryRow, plot_metrics, write_results_page, write_summary_page
 from embedseg.viz.html import number
 
@@ -81,3 +83,14 @@ def test_numbers():
         "0.500", "12", "–", "–", "1e-07", "0.000", "1.23e+04", "&lt;",
     ]  # fmt: skip
     assert number(float(np.float32(0.25))) == "0.250"
+
+
+def test_the_live_page_is_written_anew_each_epoch(tmp_path):
+    metrics = Metrics(tmp_path, epochs=2)
+    metrics.add({"epoch": 1, "loss": 3.0}, finished=False)
+    first = (tmp_path / "results.html").read_text()
+    metrics.add({"epoch": 2, "loss": 2.0}, finished=True)
+    last = (tmp_path / "results.html").read_text()
+    assert "epoch 1 of 2" in first and 'http-equiv="refresh"' in first
+    assert "epoch 2 of 2" in last and 'http-equiv="refresh"' not in last
+    assert "results.html" in EPILOG and "reloads itself" in EPILOG
