@@ -16,6 +16,7 @@ from scipy import ndimage
 from clustering.jit import helper, kernel
 from embedseg._cv2 import cv2
 
+FEW = 20  # a piece of which less than one pixel in so many may found a cluster is lost
 BLOCK = 256  # pixels whose distances stay in the first-level cache
 
 
@@ -25,8 +26,8 @@ def core_pixels(
     """Return the True pixels of `mask` (*S) whose step to each True neighbour is < `max_step`.
 
     The step is the distance |e_p - e_q| in `embedding` (E, *S) to a neighbour q along an axis. A
-    connected piece of `mask` without any such pixel (a thin lane, a speck) is returned whole, so
-    that no piece loses its right to be found. `max_step` 0 returns `mask`.
+    connected piece of `mask` with next to no such pixel (a thin lane, a speck, a noisy picture) is
+    returned whole, so that no piece loses its right to be found. `max_step` 0 returns `mask`.
     """
     if max_step <= 0 or not mask.any():
         return mask
@@ -80,13 +81,17 @@ def steps(values: Any, first: int, count: int, stride: int, total: Any) -> None:
 
 
 def with_lost_pieces(core: NDArray[np.bool_], mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Add to `core` every connected piece of `mask` that has no pixel in it."""
+    """Add to `core` every connected piece of `mask` of which too little is in it.
+
+    That is less than one pixel in FEW: no cluster is dense there, so the piece would be lost, or
+    follow the few clusters of other pieces.
+    """
     if mask.ndim == 2:
         count, pieces = cv2.connectedComponents(mask.view(np.uint8), connectivity=8)
     else:
         pieces, last = ndimage.label(mask, np.ones((3,) * mask.ndim))
         count = last + 1
-    founded = np.zeros(count, bool)
-    founded[pieces[core]] = True
-    founded[0] = True
-    return core if founded.all() else core | ~founded[pieces]
+    sizes = np.bincount(pieces.ravel(), minlength=count)
+    lost = np.bincount(pieces[core], minlength=count) * FEW < sizes
+    lost[0] = False
+    return core | lost[pieces] if lost.any() else core

@@ -3,7 +3,7 @@
 import numpy as np
 
 from clustering import MeanShift
-from embedseg.inference.core import core_pixels
+from embedseg.inference.core import core_pixels, with_lost_pieces
 
 
 def ramp(width: int) -> tuple[np.ndarray, np.ndarray]:
@@ -53,3 +53,17 @@ def test_zero_switches_it_off_and_volumes_work() -> None:
     volume = np.repeat(embedding[:, None], 3, axis=1)
     core = core_pixels(volume, np.repeat(mask[None], 3, axis=0), 0.4)
     assert np.array_equal(core[1], core_pixels(embedding, mask, 0.4))
+
+
+def test_a_piece_with_next_to_no_core_is_kept_whole() -> None:
+    mask = np.zeros((40, 60), bool)
+    mask[2:38, 2:30], mask[2:38, 33:58] = True, True
+    core = np.zeros_like(mask)
+    core[10:30, 5:20] = True  # a third of the first piece
+    core[5, 35:45] = True  # ten pixels of the second one
+    wanted = core | (mask & (np.arange(60) > 31))
+    np.testing.assert_array_equal(with_lost_pieces(core, mask), wanted)
+    volume = np.repeat(mask[None], 3, axis=0)
+    np.testing.assert_array_equal(
+        with_lost_pieces(np.repeat(core[None], 3, axis=0), volume)[1], wanted
+    )

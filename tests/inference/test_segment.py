@@ -72,6 +72,20 @@ def test_given_foreground_is_kept_exactly() -> None:
     assert np.array_equal(result.labels > 0, mask)
 
 
+@pytest.mark.parametrize("certain", [0, 11, 60])
+def test_instances_are_found_where_hardly_a_pixel_is_trusted(certain: int) -> None:
+    image, labels = discs(3)
+    places = np.flatnonzero(labels)[:: max(np.count_nonzero(labels) // max(certain, 1), 1)]
+    seed = np.full(labels.shape, -9.0, np.float32)
+    seed.flat[places[:certain]] = 9.0
+    network = ideal(labels)
+
+    def outputs(batch: torch.Tensor) -> dict[str, torch.Tensor]:
+        return network(batch) | {"seed": torch.from_numpy(seed)[None, None]}
+
+    assert symmetric_best_dice(segment(image, outputs, SPEC).labels, labels) == 1
+
+
 def test_merge_joins_near_clusters() -> None:
     image, labels = discs(6)
     near = ModelSpec(backbone="unet", embedding_dim=2, min_size=4, merge=4.0)
