@@ -27,7 +27,7 @@ def test_explorer_of(name, browser, tmp_path, artifacts):
         pytest.skip("no real data here; set EMBEDSEG_DATA")
     path = write_explorer(
         tmp_path / "e.html", scene.image, scene.embedding, scene.foreground, scene.labels,
-        scene.truth, bandwidth=1.0, name=name, min_size=16,
+        scene.truth, bandwidth=1.0, name=name, min_size=16, min_points=10,
         core=core_pixels(scene.embedding, scene.foreground >= 0.5, 0.4),
     )  # fmt: skip
     assert path.stat().st_size <= 8e6
