@@ -87,7 +87,11 @@ class MeanShift(PixelClusterer):
             self.cluster_centers_ = np.empty((0, pixels.dims), np.float32)
             return
         self.cluster_centers_ = found.means
-        self.labels_ = found.nearest() if self.cluster_all else np.maximum(found.labels, NOISE)
+        self.labels_ = labels = found.labels  # in place: volumes are large
+        if self.cluster_all:
+            np.invert(labels, out=labels, where=labels < 0)
+        else:
+            np.maximum(labels, NOISE, out=labels)
 
     def _search(self, pixels: Pixels | TensorPixels) -> Assignment | None:
         """Return the last of the passes over all pixels, or None if there is no mode."""
