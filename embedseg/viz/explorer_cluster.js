@@ -8,7 +8,7 @@
 
 const MEAN_SHIFT = {
   SAMPLES: [[1024, 0.02], [4096, 0.08], [16384, 1.0]], SMALL: 512, SHARE: 16,
-  FAR: 4096, TRUST: 4, ROOM: 1024, TURNS: 4, ROUNDS: 100, STOP: 0.25, STILL: 1e-6, AWAY: 0.15, PER_MODE: 128, RUN: 4, FIRST: 1024,
+  FAR: 4096, TRUST: 4, PROBE: 128, ROOM: 1024, TURNS: 4, ROUNDS: 100, STOP: 0.25, STILL: 1e-6, AWAY: 0.15, PER_MODE: 128, RUN: 4, FIRST: 1024,
 };
 const TOO_LATE = Symbol("too late");
 const GOLDEN = 0.6180339887498949;
@@ -101,13 +101,11 @@ class MeanShift {
   }
 
   search() {
+    const some = spread(this.count, MEAN_SHIFT.PROBE), free = some.filter((rank) => !this.steep(rank));
+    if (2 * free.length <= some.length) this.borders = null; // noise, no borders
     let { modes, sample } = this.ofSample();
     const all = () => Int32Array.from({ length: this.count }, (_, i) => i);
     if (!modes.length) modes = this.ofFar(all(), sample, []);
-    if (!modes.length && this.borders) { // so noisy that all is border
-      this.borders = null;
-      modes = this.ofFar(all(), sample, []);
-    }
     if (!modes.length) return this.nothing();
     modes = this.polish(modes);
     let found = this.assign(modes);

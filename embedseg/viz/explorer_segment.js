@@ -37,7 +37,10 @@ function segmentClass(group, data, bandwidth, patience) {
   const { first, own, found } = clusterFounders(group, data, bandwidth, patience);
   if (!found) return null;
   const clusters = new Int32Array(points.length / E).fill(-1);
-  if (!found.centers.length) return { clusters, count: 0 };
+  if (!found.centers.length) { // too few founders: then all of the class
+    const all = { ...group, founders: null };
+    return own.length < points.length ? segmentClass(all, data, bandwidth, patience) : { clusters, count: 0 };
+  }
   const means = meansOf(own, found.labels, found.centers.length, E);
   const numbers = mergeMeans(means, info.merge);
   first.forEach((rank, i) => { clusters[rank] = numbers[found.labels[i]]; });

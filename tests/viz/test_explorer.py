@@ -127,7 +127,8 @@ def test_javascript_clusters_with_the_constants_of_python():
     python |= {
         name: getattr(mean_shift, name) for name in ("AWAY", "TURNS", "PER_MODE", "RUN", "FIRST")
     }
-    python |= {name: getattr(modes, name) for name in ("FAR", "TRUST", "ROOM", "SMALL", "SHARE")}
+    names = ("FAR", "TRUST", "PROBE", "ROOM", "SMALL", "SHARE")
+    python |= {name: getattr(modes, name) for name in names}
     assert {name: found[name] for name in python} == python
     sizes = json.loads(re.search(r"SAMPLES: (\[\[.*?\]\])", code)[1])
     assert [tuple(size) for size in sizes] == [tuple(size) for size in modes.SAMPLES]
