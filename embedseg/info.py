@@ -27,6 +27,7 @@ def describe_model(path: Path) -> str:
         "embedding": f"{spec.embedding_dim} dimensions, margins {spec.delta_v} and {spec.delta_d}",
         "classes": ", ".join(spec.class_names),
         "working size": _working_size(spec.working_size),
+        "looks": f"two, the second at {spec.zoom} times the objects" if spec.zoom else "one",
         "coordinates": "appended" if spec.coordinates else "not used",
         "foreground": f"probability > {spec.foreground_threshold}",
         "clusterer": str(clusterer).replace("\n", " "),

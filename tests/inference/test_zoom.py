@@ -11,6 +11,7 @@ from embedseg import load
 from embedseg.inference.segmenter import Segmenter
 from embedseg.inference.spec import ModelSpec
 from embedseg.inference.zoom import NEVER, box_around, large_pieces, on_canvas, place
+from embedseg.info import describe_model
 from embedseg.metrics import Scores, score_image
 from embedseg.training.config import DataConfig
 from embedseg.training.sources import open_sources
@@ -127,6 +128,7 @@ def test_a_trained_run_looks_twice(scenes: Path, tmp_path: Path) -> None:
     small = ["--data.working_size=32", "--augment.size=32"]
     model = load(train_discs(scenes, tmp_path / "run", *options, *small), device="cpu", amp="off")
     assert model.spec.zoom == 1.2
+    assert "two, the second at 1.2 times" in describe_model(tmp_path / "run")
     image, truth = np.zeros((120, 160, 3), np.uint8), np.zeros((120, 160), np.int32)
     image[30:94, 60:124], truth[30:94, 60:124] = discs(31)
     found = score_image("", model.segment(image).labels, truth)
