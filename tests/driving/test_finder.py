@@ -7,7 +7,14 @@ import numpy as np
 import pytest
 import torch
 
-from embedseg.driving.finder import LaneFinder, foot, foreground, read_homography
+from embedseg.driving.finder import (
+    LaneFinder,
+    foot,
+    foreground,
+    is_speck,
+    logit,
+    read_homography,
+)
 from embedseg.inference.segment import probabilities
 from embedseg.io import InputError
 from embedseg.lanes.hnet import HNet
@@ -109,3 +116,29 @@ def test_foot_goes_straight_on() -> None:
     assert foot(np.array([[20.0, 10], [10, 0]]), 31) == 40
     assert foot(np.array([[7.0, 5]]), 31) == 7
     assert foot(np.array([[1.0, 5], [9, 5]]), 31) == 9
+
+
+def test_only_pixels_that_the_seed_head_trusts_found_clusters() -> None:
+    embedding = np.zeros((4, 60, 90), np.float32)
+    embedding[0, :, 30:60], embedding[0, :, 60:] = 4.0, 8.0
+    logits, seed = np.full((1, 60, 90), 4.0, np.float32), np.full((1, 60, 90), -4.0, np.float32)
+    seed[:, :, :20] = seed[:, :, 70:] = 4.0
+    labels, means = finder().cluster(embedding, logits)
+    assert len(means) == 3 and len(np.unique(labels)) == 3
+    labels, means = finder().cluster(embedding, logits, seed)
+    assert sorted(means[:, 0]) == pytest.approx([0, 8], abs=1e-5)
+    assert (labels[:, :30] == labels[0, 0]).all() and (labels[:, 60:] == labels[0, 89]).all()
+    assert (labels > 0).all() and labels[0, 0] != labels[0, 89]
+    untrusted, _ = finder().cluster(embedding, logits, np.full_like(seed, -4.0))
+    assert len(np.unique(untrusted)) == 3  # where none is trusted, all may
+
+
+def test_specks_are_short_both_ways() -> None:
+    assert is_speck(np.array([[100.0, 300], [160, 340]]), 720)
+    assert not is_speck(np.array([[100.0, 300], [160, 350]]), 720)
+    assert not is_speck(np.array([[100.0, 300], [500, 304]]), 720)
+    assert is_speck(np.array([[5.0, 5]]), 720)
+
+
+def test_logit_of_the_ends_is_infinite() -> None:
+    assert logit(0.5) == 0 and logit(1) == np.inf and logit(0) == -np.inf

@@ -141,3 +141,18 @@ def test_errors_surface_and_threads_end() -> None:
     while threading.active_count() > before and time.monotonic() < deadline:
         time.sleep(0.01)
     assert threading.active_count() == before
+
+
+@pytest.mark.parametrize("share", [0.1, 0.5, 0.9])
+def test_a_recording_that_was_cut_is_one_sentence_or_the_frames_before(
+    tmp_path: Path, share: float
+) -> None:
+    whole = write(tmp_path / "a.mp4", 40).read_bytes()
+    cut = tmp_path / "b.mp4"
+    cut.write_bytes(whole[: int(len(whole) * share)])
+    try:
+        frames = list(read_frames(open_drive(cut)))
+    except InputError as error:
+        assert "b.mp4" in str(error) and "\n" not in str(error)
+    else:
+        assert 0 < len(frames) < 40

@@ -96,3 +96,17 @@ def test_errors_name_the_case() -> None:
         lane_iou([np.array([[np.nan, 1], [2, 3]])], [])
     with pytest.raises(ValueError, match="width"):
         lane_iou([], [], width=0)
+
+
+def test_prediction_and_truth_change_places() -> None:
+    rng = np.random.default_rng(3)
+    y = np.arange(200.0, 591, 30)
+    for _ in range(4):
+        a, b = (
+            [np.c_[rng.uniform(100, 1500) + rng.uniform(-1, 1) * (y - 200), y] for _ in range(n)]
+            for n in (4, 3)
+        )
+        b.append(a[1] + rng.uniform(-8, 8, 2))
+        np.testing.assert_array_equal(lane_iou(a, b), lane_iou(b, a).T)
+        there, back = culane_image(a, b), culane_image(b, a)
+        assert there == LaneCounts(back.tp, back.fn, back.fp) and there.f1 == back.f1 > 0
