@@ -100,7 +100,8 @@ def end_to_end(
         for pictures, named in zip(prepared, names, strict=True):
             finder.network(pictures, named)
 
-    whole, alone = [], []
+    whole: list[float] = []
+    alone: list[float] = []
     for _ in range(repeats):
         for times, work in (
             (alone, network),
