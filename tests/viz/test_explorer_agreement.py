@@ -18,10 +18,11 @@ from embedseg.inference.segment import instances
 from embedseg.inference.spec import ModelSpec
 from embedseg.model import Model
 from embedseg.visualize import Seen, explore
+from embedseg.viz import write_explorer
 from embedseg.viz.explorer_data import pack
 
 from .explorer_page import labels_of, show, text
-from .scenes import discs, photo
+from .scenes import discs, embed, photo
 
 pytestmark = pytest.mark.browser
 
@@ -112,3 +113,17 @@ def test_on_twenty_real_plants(browser, data_root, tmp_path, artifacts):
     assert len(points) == 20
     assert [line for line in points if line[1] != line[2] or line[3] < 0.99] == []
     assert np.mean([line[3] for line in lines]) > 0.98  # whole pictures, quantised, upsampled
+
+
+def test_where_too_few_pixels_may_found_a_cluster_all_may(browser, tmp_path):
+    labels = discs(4, 64)
+    core = np.zeros(labels.shape, bool)
+    core[labels > 0] = np.arange((labels > 0).sum()) < 3  # three pixels: fewer than min_points
+    page = write_explorer(
+        tmp_path / "few.html", photo(labels), embed(labels), labels > 0, np.zeros_like(labels),
+        bandwidth=1.5, core=core,
+    )  # fmt: skip
+    show(browser, page)
+    assert browser.run("explorer.recluster(1.5)")
+    found, inside = labels_of(browser), labels > 0
+    assert adjusted_rand_score(found[inside], labels[inside]) == 1.0
