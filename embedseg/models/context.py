@@ -2,13 +2,14 @@
 
 from collections.abc import Callable
 
+import torch
 from torch import Tensor, nn
 
 from embedseg.models.bisenet import FeatureFusion, Refinement
 from embedseg.models.blocks import Layers, initialise
 from embedseg.models.cbam import BlockAttention
 from embedseg.models.ccnet import CrissCross
-from embedseg.models.dfn import RefineResidual
+from embedseg.models.dfn import ChannelAttention, RefineResidual
 from embedseg.models.encnet import Encoding
 from embedseg.models.galdnet import GALDBlock
 from embedseg.models.pspnet import PyramidPooling
@@ -29,9 +30,28 @@ class Weighted(nn.Module):
         return y
 
 
+class AgainstTheWhole(nn.Module):
+    """DFN's topmost stage: `ChannelAttention` of the maps and of the picture's means.
+
+    The means pass a 1x1 convolution and ReLU; without DFN's norm, which one picture cannot have.
+    """
+
+    def __init__(self, channels: int, layers: Layers) -> None:
+        super().__init__()
+        self.globally = layers.conv(channels, channels, 1, bias=True)
+        self.attend = ChannelAttention(channels, layers)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return the same shape."""
+        means = torch.relu(self.globally(x.mean((2, 3), keepdim=True)))
+        y: Tensor = self.attend(x, means.expand_as(x))
+        return y
+
+
 CONTEXTS: dict[str, Callable[[int, Layers], nn.Module]] = {
     "attention-refinement": lambda c, layers: Refinement(c, c, layers),
     "cbam": BlockAttention,
+    "channel-attention": AgainstTheWhole,
     "criss-cross": CrissCross,
     "encoding": Weighted,
     "feature-fusion": lambda c, layers: FeatureFusion(c, c, layers),

@@ -97,6 +97,14 @@ def test_blocks_in_3d(name: str) -> None:
             build_context(name, 16, Layers(ndim=3))
 
 
+def test_channel_attention_weighs_by_the_means_of_the_whole() -> None:
+    torch.manual_seed(0)
+    block, x = build_context("channel-attention", 3, Layers()), torch.randn(1, 3, 4, 5)
+    whole = torch.relu(block.globally(x.mean((2, 3), keepdim=True)))
+    gate = block.attend.weigh(torch.cat([x.mean((2, 3), keepdim=True), whole], 1)).sigmoid()
+    torch.testing.assert_close(block(x), x * gate + whole)
+
+
 def test_unknown_context_is_refused() -> None:
     with pytest.raises(ValueError, match="did you mean 'cbam'"):
         build_network("unet", options={"context": "cbamm"})
