@@ -47,6 +47,7 @@ MARGIN = 1.1  # side of the cut against that of the plant
 EMA = 0.9
 DROPOUTS = (nn.Dropout, nn.Dropout2d, nn.Dropout3d)
 WIDE = {"width": 32, "max_width": 512}
+HALF = {"depth": 50, "width": 32}  # of the networks over a dilated ResNet
 # narrower or shallower than published, to keep the whole table within an hour of one core
 REDUCED: dict[str, dict[str, Any]] = {
     "attention-unet": WIDE,
@@ -54,9 +55,13 @@ REDUCED: dict[str, dict[str, Any]] = {
     "unet3+": {"width": 16, "max_width": 256},
     "unet++": {"width": 16, "max_width": 256},
     "segnet": {"width": 32},
-    "ccnet": {"depth": 50},
-    "deeplabv2": {"depth": 50},
-    "dfn": {"depth": 50},
+    "ccnet": HALF,
+    "deeplabv2": HALF,
+    "deeplabv3plus": HALF,
+    "dfn": HALF,
+    "encnet": HALF,
+    "galdnet": HALF,
+    "pspnet": HALF,
     "unet-efficientnet-lite0": {"pretrained": False},
 }
 
