@@ -131,7 +131,8 @@ def describe(name: str) -> str:
     builder = find_builder(name)
     found = [row for row in rows() if row[0] == name]
     fields = found[0] if found else (name, "", "", "", "2D", ANY[1], ANY[2], paper(TIMM))
-    facts = [f"{key:<30}{value}" for key, value in zip((*HEAD, "paper"), fields, strict=True)]
+    pairs = zip((*HEAD, "paper"), fields, strict=True)
+    facts = [f"{key:<30}{value}" for key, value in pairs if value]
     parameters = inspect.signature(builder).parameters.values()
     options = [f"    {p.name}={p.default!r}" for p in parameters if p.name != "in_channels"]
     context = "    context=None   one of " + ", ".join(CONTEXTS)
