@@ -243,9 +243,7 @@ def _cluster_classes(
         founding |= core
         found = np.full(classes.shape, NOISE, np.int32)
         found[core] = tensor_to_numpy(estimator.fit_image(embedding, core).labels_)
-        if (
-            found == NOISE
-        ).all() and core.sum() < mask.sum():  # too few, all in all
+        if (found == NOISE).all() and core.sum() < mask.sum():  # too few, all in all
             found[mask] = tensor_to_numpy(estimator.fit_image(embedding, mask).labels_)
         places = np.flatnonzero(mask)
         members, centres = join(flat, places, found[mask], spec.merge)
