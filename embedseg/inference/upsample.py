@@ -6,9 +6,13 @@ pass whatever the number of instances. Where none of the four belongs to an inst
 takes the nearest instance pixel of the fine grid.
 """
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
+
+from clustering.jit import helper, kernel
 
 
 def upsample_labels(labels: NDArray[np.int32], foreground: NDArray[np.bool_]) -> NDArray[np.int32]:
@@ -31,24 +35,46 @@ def upsample_labels(labels: NDArray[np.int32], foreground: NDArray[np.bool_]) ->
 
 
 def _vote(labels: NDArray[np.int32], foreground: NDArray[np.bool_]) -> NDArray[np.int32]:
-    rows, columns = np.nonzero(foreground)
-    y0, y1, wy = _neighbours(foreground.shape[0], labels.shape[0])
-    x0, x1, wx = _neighbours(foreground.shape[1], labels.shape[1])
-    ya, yb, v = y0[rows], y1[rows], wy[rows]
-    xa, xb, u = x0[columns], x1[columns], wx[columns]
-    around = (labels[ya, xa], labels[ya, xb], labels[yb, xa], labels[yb, xb])
-    weights = ((1 - v) * (1 - u), (1 - v) * u, v * (1 - u), v * u)
-    best = np.zeros(len(rows), np.float32)
-    chosen = np.zeros(len(rows), np.int32)
-    for candidate in around:
-        votes = sum(
-            (weight * (label == candidate) for label, weight in zip(around, weights, strict=True))
-        )
-        wins = (candidate > 0) & (votes > best)
-        best[wins], chosen[wins] = votes[wins], candidate[wins]
     fine = np.zeros(foreground.shape, np.int32)
-    fine[rows, columns] = chosen
+    down = _neighbours(foreground.shape[0], labels.shape[0])
+    across = _neighbours(foreground.shape[1], labels.shape[1])
+    vote(np.ascontiguousarray(labels, np.int32), foreground, down, across, fine)
     return fine
+
+
+@kernel
+def vote(labels: Any, foreground: Any, down: Any, across: Any, fine: Any) -> None:
+    """Write into fine (H, W) the instance of most weight around each True foreground pixel."""
+    top, bottom, low = down
+    left, right, far = across
+    around = np.zeros(4, np.int32)
+    weight = np.zeros(4, np.float32)
+    one = np.float32(1)
+    for row in range(fine.shape[0]):
+        above, below, v = labels[top[row]], labels[bottom[row]], low[row]
+        for column in range(fine.shape[1]):
+            if foreground[row, column]:
+                a, b, u = left[column], right[column], far[column]
+                around[0], around[1], around[2], around[3] = above[a], above[b], below[a], below[b]
+                weight[0], weight[1] = (one - v) * (one - u), (one - v) * u
+                weight[2], weight[3] = v * (one - u), v * u
+                alike = around[0] == around[1] == around[2] == around[3]
+                fine[row, column] = around[0] if alike else heaviest(around, weight)
+
+
+@helper
+def heaviest(around: Any, weight: Any) -> Any:
+    """Return the instance of most weight, the first of equals; 0 if there is none."""
+    best = np.float32(0)
+    chosen = np.int32(0)
+    for candidate in around:
+        votes = np.float32(0)
+        for k in range(4):
+            if around[k] == candidate:
+                votes += weight[k]
+        if candidate > 0 and votes > best:
+            best, chosen = votes, candidate
+    return chosen
 
 
 def _neighbours(
