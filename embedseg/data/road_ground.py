@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from embedseg._cv2 import cv2
 from embedseg.data.ground import smooth_noise
 from embedseg.data.road_geometry import Road, Row
-from embedseg.lanes.jit import kernel
+from embedseg.jit import kernel
 from embedseg.lanes.polylines import Points
 
 Field = NDArray[np.float32]

@@ -8,7 +8,7 @@ side, whatever the order. Strokes are cut at the border of the image, with nothi
 import numpy as np
 from numpy.typing import NDArray
 
-from embedseg.lanes.jit import kernel
+from embedseg.jit import kernel
 from embedseg.lanes.polylines import Lanes, Size, resized
 
 

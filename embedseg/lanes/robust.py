@@ -16,7 +16,7 @@ MUCH, or by SOME and to RATIO of it. So a few stray points at an end bend no cur
 
 import numpy as np
 
-from embedseg.lanes.jit import kernel
+from embedseg.jit import kernel
 
 L1_ROUNDS = 4
 TUKEY_ROUNDS = 3

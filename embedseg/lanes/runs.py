@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from embedseg.lanes.jit import kernel
+from embedseg.jit import kernel
 
 
 class Runs(NamedTuple):

@@ -10,7 +10,7 @@ of the plane that the homography leads to, in which the curve is u = f(v).
 
 import numpy as np
 
-from embedseg.lanes.jit import kernel
+from embedseg.jit import kernel
 from embedseg.lanes.robust import evaluate, fit, refit, weighted_median
 
 OUTLIER = 3.0  # half widths from the curve from which on a run does not tell where the lane ends

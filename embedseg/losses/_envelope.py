@@ -6,15 +6,16 @@ pixel of the class carry no parabola, and the distances inside all classes are o
 """
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
+
+from embedseg.jit import kernel
 
 Line = NDArray[np.float32]
 Plane = NDArray[np.float32]
 Labels = NDArray[np.int32]
 
 
-@njit(cache=True)  # type: ignore[misc, unused-ignore]
+@kernel
 def _sites(
     cost: NDArray[np.float64],
     bounds: tuple[int, int],
@@ -50,7 +51,7 @@ def _sites(
     return top + 1
 
 
-@njit(cache=True)  # type: ignore[misc, unused-ignore]
+@kernel
 def _read(
     cost: NDArray[np.float64],
     where: Line,
@@ -80,7 +81,7 @@ def _read(
         x = end
 
 
-@njit(cache=True, nogil=True)  # type: ignore[misc, unused-ignore]
+@kernel
 def column_extents(labels: Labels, size: int) -> NDArray[np.int64]:
     """Return the (size, 2) first and last column of each label; last < first where absent."""
     extents = np.empty((size, 2), np.int64)
@@ -95,7 +96,7 @@ def column_extents(labels: Labels, size: int) -> NDArray[np.int64]:
     return extents
 
 
-@njit(cache=True, nogil=True)  # type: ignore[misc, unused-ignore]
+@kernel
 def outside_distances(
     labels: Labels, value: int, bounds: tuple[int, int], sy: float, sx: float, out: Plane
 ) -> None:
@@ -129,7 +130,7 @@ def outside_distances(
         _read(cost, where, site, start, count, 0, out[y])
 
 
-@njit(cache=True, nogil=True)  # type: ignore[misc, unused-ignore]
+@kernel
 def _column_runs(labels: Labels) -> NDArray[np.int32]:
     """Return the steps up or down the column to the nearest other label; H + 1 or more for none."""
     height, width = labels.shape
@@ -146,7 +147,7 @@ def _column_runs(labels: Labels) -> NDArray[np.int32]:
     return steps
 
 
-@njit(cache=True, nogil=True)  # type: ignore[misc, unused-ignore]
+@kernel
 def inside_distances(
     labels: Labels,
     rows: NDArray[np.int32],

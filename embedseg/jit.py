@@ -1,4 +1,4 @@
-"""Compiled kernels of the lanes: nothing at import, cached on disk by the first call."""
+"""Compiled kernels: nothing at import, cached on disk by the first call."""
 
 from collections.abc import Callable
 from typing import Any
