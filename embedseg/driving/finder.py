@@ -18,8 +18,7 @@ from numpy.typing import NDArray
 
 from clustering.assign import absorb_noise, merge_centres
 from clustering.base import NOISE
-from embedseg.inference.normalise import stretch_contrast
-from embedseg.inference.segment import resize_picture, working_shape
+from embedseg.inference.segment import not_finite, picture_batch
 from embedseg.io import InputError
 from embedseg.lanes.curves import Method, fit_lanes
 from embedseg.lanes.hnet import HNet, image_homography
@@ -72,10 +71,7 @@ class LaneFinder:
 
     def prepare(self, image: Picture) -> Picture:
         """Return the picture as the network sees it, (3, h, w) uint8."""
-        spec = self.model.spec
-        small = resize_picture(image, working_shape(image.shape[:2], spec.working_size))
-        small = stretch_contrast(small) if spec.stretch else small
-        return np.ascontiguousarray(small.transpose(2, 0, 1))
+        return np.asarray(picture_batch(image, self.model.spec)[0])
 
     def network(
         self, prepared: Sequence[Picture], names: Sequence[str]
@@ -90,10 +86,7 @@ class LaneFinder:
         for key, values in arrays.items():
             for name, part in zip(names, values, strict=True):
                 if not math.isfinite(float(part.sum(dtype=np.float64))):
-                    raise InputError(
-                        f"{name}: the network's {key} is not finite; its weights are damaged or "
-                        "its training diverged (see metrics.csv of the run)"
-                    )
+                    raise not_finite(key, name)
         return arrays
 
     def lanes(

@@ -114,10 +114,15 @@ def check_finite(outputs: Mapping[str, torch.Tensor], name: str) -> None:
     """Refuse outputs that are not finite; InputError."""
     for key, value in outputs.items():
         if not bool(torch.isfinite(value).all()):
-            raise InputError(
-                f"{name}: the network's {key} is not finite; its weights are damaged or its "
-                "training diverged (see metrics.csv of the run)"
-            )
+            raise not_finite(key, name)
+
+
+def not_finite(key: str, name: str) -> InputError:
+    """Return the error for an output `key` of the picture `name` that is not finite."""
+    return InputError(
+        f"{name}: the network's {key} is not finite; its weights are damaged or its "
+        "training diverged (see metrics.csv of the run)"
+    )
 
 
 def working_shape(shape: tuple[int, ...], working_size: int | tuple[int, int]) -> tuple[int, int]:

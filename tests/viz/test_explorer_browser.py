@@ -117,8 +117,8 @@ def test_a_large_page_is_small_paints_soon_and_reacts_at_once(browser, tmp_path,
         f"{1000 * spent:.0f} ms of processor until ready, "
         f"hover {sorted(times)[6]:.1f} ms by the clock, {1000 * each:.0f} ms of processor\n"
     )
-    assert spent < 1.5 and (min(times) < 50 or each < 0.05)
-    assert paint < 1000 or spent < 1
+    assert spent < 1.5 and min(times) < 50
+    assert paint < 1000
     assert browser.errors == []
 
 
@@ -311,11 +311,12 @@ def test_zoom_and_pan(page):
     assert page.run("explorer.stage.scale == explorer.stage.fitScale")
 
 
-def test_dark_theme(page):
+def test_dark_theme(page, artifacts):
     light = page.run("getComputedStyle(document.body).backgroundColor")
     page.press("#theme")
     dark = page.run("getComputedStyle(document.body).backgroundColor")
     assert light != dark
+    page.screenshot(artifacts / "explorer dark.png")
     page.press("#theme")
     assert page.run("getComputedStyle(document.body).backgroundColor") == light
 
