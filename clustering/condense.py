@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clustering.assign import NOISE, squared_distances
-from clustering.nearest import assign
+from clustering.nearest import assign, require_finite
 from clustering.pixels import Array, Pixels, spread
 from clustering.tensors import TensorPixels
 
@@ -63,6 +63,8 @@ def condensed(
     Fewer than min_size noise pixels are not looked at again.
     """
     sample = pixels.take(spread(len(pixels), size)).T
+    if not np.isfinite(sample).all():
+        require_finite(pixels, n_threads)
     prototypes = choose(sample, method(sample, len(sample) / len(pixels)))
     found = _pass(pixels, prototypes, n_threads)
     noise = np.flatnonzero(found.labels == NOISE)

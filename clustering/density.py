@@ -1,13 +1,16 @@
 """HDBSCAN and DBSCAN for pixels: density clustering with noise.
 
-HDBSCAN (Campello, Moulavi, Sander, PAKDD 2013) comes from the `hdbscan` package, or from
-scikit-learn where that package does not load; DBSCAN (Ester et al., KDD 1996) from scikit-learn.
+HDBSCAN (Campello, Moulavi, Sander, PAKDD 2013) takes its clusters from the tree of the `hdbscan`
+package; the minimum spanning tree beneath, most of its time, is our own: see `spanning`. Where the
+package does not load, all is scikit-learn's. DBSCAN (Ester et al., KDD 1996) is scikit-learn's.
 
-With more than SAMPLE points the library clusters a sample, its counts scaled to the sample, and
-every point follows its nearest neighbour there: see `condense`. That equals the full run where
-clusters are dense against the gaps between them; it differs where min_cluster_size or min_samples
-times the sampled share is below the few points that a density needs (FEW), so that small clusters
-merge or vanish into noise, and at the rims of clusters. `exact=True` is the full run.
+With more than SAMPLE points a sample is clustered, its counts scaled to the sample, and every point
+follows its nearest neighbour there: see `condense`. That equals the full run where clusters are
+dense against the gaps between them; it differs where min_cluster_size or min_samples times the
+sampled share is below the few points that a density needs (FEW), so that small clusters merge or
+vanish into noise, and at the rims of clusters. `exact=True` is the library's own run of all points;
+with at most SAMPLE points HDBSCAN differs from it in the order of equal distances alone, and where
+the library's spanning tree is an approximation.
 """
 
 import logging
@@ -21,6 +24,7 @@ from clustering.base import NOISE, PixelClusterer
 from clustering.condense import Condensed, Labels, condensed
 from clustering.nearest import assign, require_finite
 from clustering.pixels import Array, Pixels, rows
+from clustering.spanning import single_linkage, spanning_tree
 from clustering.tensors import TensorPixels
 
 log = logging.getLogger(__name__)
@@ -65,11 +69,20 @@ class HDBSCAN(PixelClusterer):
     def _cluster(self, pixels: Pixels | TensorPixels) -> None:
         if self.min_cluster_size < 2:
             raise ValueError(f"min_cluster_size must be >= 2, got {self.min_cluster_size}; try 50")
+        if self.cluster_selection_epsilon < 0:
+            raise ValueError(
+                f"cluster_selection_epsilon must be >= 0, got {self.cluster_selection_epsilon}"
+            )
+        if self.cluster_selection_method not in ("eom", "leaf"):
+            raise ValueError(
+                "cluster_selection_method must be 'eom' or 'leaf', "
+                f"got {self.cluster_selection_method!r}"
+            )
         size = len(pixels) if self.exact else SAMPLE_HDBSCAN
-        _finish(self, pixels, self._library, size, self.min_cluster_size)
+        _finish(self, pixels, self._labels, size, self.min_cluster_size)
 
-    def _library(self, points: Array, share: float) -> Labels:
-        """Return the library's labels of points (M, E) that are this share of all."""
+    def _labels(self, points: Array, share: float) -> Labels:
+        """Return the labels of points (M, E) that are this share of all."""
         few = FEW if share < 1 else 0
         smallest = max(round(self.min_cluster_size * share), few, 2)
         samples = max(round((self.min_samples or self.min_cluster_size) * share), few, 1)
@@ -80,15 +93,22 @@ class HDBSCAN(PixelClusterer):
             "cluster_selection_epsilon": float(self.cluster_selection_epsilon),
             "cluster_selection_method": self.cluster_selection_method,
         }
+        labels: Array
         try:
             import hdbscan
+            from hdbscan.hdbscan_ import _tree_to_labels
         except ImportError as error:
             log.warning("hdbscan does not load (%s); scikit-learn's HDBSCAN is used", error)
             full = cluster.HDBSCAN(min_samples=samples + 1, copy=True, **options)
+            labels = full.fit_predict(points.astype(np.float64))
         else:
-            jobs = (self.n_threads or -1) if share == 1 else 1  # jobs are processes: slow to start
-            full = hdbscan.HDBSCAN(min_samples=samples, core_dist_n_jobs=jobs, **options)
-        labels: Array = full.fit_predict(points.astype(np.float64))
+            if self.exact:
+                jobs = self.n_threads or -1
+                full = hdbscan.HDBSCAN(min_samples=samples, core_dist_n_jobs=jobs, **options)
+                labels = full.fit_predict(points.astype(np.float64))
+            else:
+                tree = single_linkage(spanning_tree(points.T, samples))
+                labels = _tree_to_labels(points, tree, **options)[0]
         return labels.astype(np.int32)
 
 

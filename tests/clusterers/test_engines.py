@@ -127,8 +127,8 @@ def test_spread_ranks_are_distinct_and_cover():
 def test_import_compiles_nothing():
     code = (
         "import clustering\n"
-        "from clustering import borders, climbing, kernels\n"
-        "print(sum(len(f.compiled.signatures) for m in (borders, climbing, kernels)\n"
+        "from clustering import borders, climbing, kernels, spanning\n"
+        "print(sum(len(f.compiled.signatures) for m in (borders, climbing, kernels, spanning)\n"
         "          for f in vars(m).values() if hasattr(f, 'compiled')))\n"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
