@@ -68,18 +68,20 @@ def _plane(
 ) -> None:
     """Fill `maps` for two dimensions: one pass per class outside, one for all classes inside."""
     # numba is slow to import and of use to distance losses alone
-    from embedseg.losses._envelope import column_extents, inside_distances, outside_distances
+    from embedseg.losses._inside import inside_distances
+    from embedseg.losses._outside import class_runs, outside_distances
 
-    size = max(int(labels.max(initial=0)), max(values)) + 1
-    rows = np.full(size, -1, np.int32)
+    if (labels == labels[:1, :1]).all():
+        return  # the image has one label
     sy, sx = steps
-    one = bool((labels == labels[:1, :1]).all())  # the image has one label
-    extents = column_extents(labels, size)
+    runs, begin = class_runs(labels, max(values) + 1)
+    rows = np.full(max(int(labels.max()), max(values)) + 1, -1, np.int32)
+    memory = np.empty(labels.size, np.int32), np.empty(labels.size, np.int32)
     for row, value in enumerate(values):
-        first, last = int(extents[value, 0]), int(extents[value, 1])
-        if first <= last and not one:
+        of_class = runs[begin[value] : begin[value + 1]]
+        if len(of_class):
             rows[value] = row
-            outside_distances(labels, value, (first, last), sy, sx, maps[row])
+            outside_distances(of_class, (sy, sx), memory, maps[row])
     inside_distances(labels, rows, sy, sx, signed, maps)
 
 

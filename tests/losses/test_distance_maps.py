@@ -4,6 +4,7 @@ import time
 
 import numpy as np
 import pytest
+from scipy.ndimage import distance_transform_edt
 
 from embedseg.losses import DistanceCache, border_distance_maps, signed_distance_maps
 from tests.losses.oracles_maps import field
@@ -31,6 +32,27 @@ def test_equal_to_the_slow_transform(number: int, spacing: tuple[float, float] |
         steps = spacing or (1, 1)
         np.testing.assert_allclose(signed[k], field(inside, steps, signed=True), atol=2e-6)
         np.testing.assert_allclose(border[k], field(inside, steps), atol=2e-6)
+
+
+@pytest.mark.parametrize("spacing", SPACINGS, ids=str)
+@pytest.mark.parametrize("scene", ["cells", "rare", "thin"])
+def test_equal_to_scipy_on_larger_scenes(scene: str, spacing: tuple[float, float] | None) -> None:
+    """Pixels are dropped row by row once another one is nearer; none may be dropped too early."""
+    rng = np.random.default_rng(5)
+    y, x = np.mgrid[:190, :230]
+    if scene == "cells":
+        centres = rng.uniform(0, 200, (40, 2))
+        labels = np.stack([(y - a) ** 2 + (x - b) ** 2 for a, b in centres]).argmin(0) % 4
+    elif scene == "rare":
+        labels = (rng.random(y.shape) < 0.003).astype(int) * rng.integers(1, 4, y.shape)
+    else:
+        labels = ((3 * x + 7 * y) % 101 == 0) + 2 * ((11 * x - 5 * y) % 173 == 0)
+    steps = spacing or (1.0, 1.0)
+    for k, found in enumerate(border_distance_maps(labels, 4, spacing=spacing)):
+        inside = labels == k
+        far, deep = (distance_transform_edt(part, sampling=steps) for part in (~inside, inside))
+        expected = np.where(inside, deep, far) if inside.any() else np.zeros(y.shape)
+        np.testing.assert_allclose(found, expected, rtol=2e-6, atol=1e-5)
 
 
 def test_one_class_is_the_foreground() -> None:
