@@ -81,17 +81,15 @@ def fill_holes(labels: Labels) -> Labels:
     whose neighbours carry one and the same instance id. A gap between two instances, and one that
     holds another instance or touches an IGNORE pixel, is not a hole.
     """
-    from scipy import ndimage
-
     labels = np.array(_checked(labels), order="C")
-    pieces, count = ndimage.label(labels == BACKGROUND)
+    pieces, count = _background_pieces(labels)
     closed = np.arange(count + 1) > 0
     for axis in range(labels.ndim if labels.size else 0):
         for side in (0, -1):
             closed[np.take(pieces, side, axis)] = False
-    inside = np.flatnonzero(closed[pieces])
-    if not len(inside):
+    if not closed.any():
         return labels
+    inside = np.flatnonzero(closed[pieces])
     flat, piece = labels.reshape(-1), pieces.reshape(-1)[inside]
     low = np.full(count + 1, np.iinfo(np.int64).max)
     high = np.full(count + 1, np.iinfo(np.int64).min)
@@ -104,6 +102,20 @@ def fill_holes(labels: Labels) -> Labels:
     fill = closed & (low == high) & (low > 0)
     flat[inside] = np.where(fill, low, BACKGROUND)[piece]
     return labels
+
+
+def _background_pieces(labels: Labels) -> tuple[Labels, int]:
+    """Return the pieces (*S) of the background, numbered from 1, and how many they are."""
+    empty = labels == BACKGROUND
+    if labels.ndim == 2 and labels.size:
+        from embedseg._cv2 import cv2
+
+        count, pieces = cv2.connectedComponents(empty.view(np.uint8), connectivity=4)
+        return np.asarray(pieces), int(count) - 1
+    from scipy import ndimage
+
+    pieces, count = ndimage.label(empty)
+    return pieces, int(count)
 
 
 def overlap_table(a: Labels, b: Labels) -> tuple[Ids, Ids, Ids]:

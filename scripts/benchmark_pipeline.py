@@ -34,17 +34,22 @@ class Ideal(Model):
     def __init__(self, spec: ModelSpec, samples: Dataset, **options: str) -> None:
         super().__init__(build_from_spec(spec), spec, **options)
         generator = torch.Generator().manual_seed(0)
-        self.centres = 1.5 * torch.randn(64, spec.embedding_dim, generator=generator)
-        self.truth = {self._key(s.image): torch.from_numpy(s.labels) for s in samples}
-        self.noise = 0.03 * torch.randn(spec.embedding_dim, 512, 512, generator=generator)
+        centres = 1.5 * torch.randn(64, spec.embedding_dim, generator=generator)
+        noise = 0.03 * torch.randn(512, 512, spec.embedding_dim, generator=generator)
+        self.ideal = {}
+        for sample in samples:
+            labels = torch.from_numpy(sample.labels)
+            embedding = (centres[labels] + noise).permute(2, 0, 1)  # channels last, as a network's
+            semantic = 20.0 * (labels > 0).float() - 10
+            self.ideal[self._key(sample.image)] = {
+                "embedding": embedding[None],
+                "semantic": semantic[None, None],
+            }
 
     def __call__(self, batch: torch.Tensor) -> dict[str, torch.Tensor]:
         """Return perfect outputs, after the network's own work."""
         super().__call__(batch)
-        labels = self.truth[self._key(batch[0].permute(1, 2, 0).numpy())]
-        embedding = self.centres[labels].permute(2, 0, 1) + self.noise
-        semantic = 20.0 * (labels > 0).float() - 10
-        return {"embedding": embedding[None], "semantic": semantic[None, None]}
+        return self.ideal[self._key(batch[0].permute(1, 2, 0).numpy())]
 
     @staticmethod
     def _key(image: np.ndarray) -> bytes:

@@ -91,7 +91,21 @@ def with_lost_pieces(core: NDArray[np.bool_], mask: NDArray[np.bool_]) -> NDArra
     else:
         pieces, last = ndimage.label(mask, np.ones((3,) * mask.ndim))
         count = last + 1
-    sizes = np.bincount(pieces.ravel(), minlength=count)
-    lost = np.bincount(pieces[core], minlength=count) * FEW < sizes
+    sizes, inside = np.zeros((2, count), np.int64)
+    tally(pieces.reshape(-1), core.reshape(-1), sizes, inside)
+    lost = inside * FEW < sizes
     lost[0] = False
     return core | lost[pieces] if lost.any() else core
+
+
+@kernel
+def tally(pieces: Any, core: Any, sizes: Any, inside: Any) -> None:
+    """Count the pixels (P,) of each piece in sizes (count,), those of the core in inside (count,).
+
+    Piece 0 is none and is not counted.
+    """
+    for index in range(len(pieces)):
+        piece = pieces[index]
+        if piece > 0:
+            sizes[piece] += 1
+            inside[piece] += core[index]

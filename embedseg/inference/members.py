@@ -9,13 +9,23 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from clustering.assign import absorb_noise, merge_centres
+from clustering.assign import merge_centres
 from clustering.base import NOISE
 from clustering.jit import kernel
 
 Floats = NDArray[np.float32]
 Places = NDArray[np.int64]
 Found = NDArray[np.int32]
+
+
+def spread(found: Found, core: NDArray[np.bool_], places: Places) -> Found:
+    """Return the clusters (N,) of the pixels at `places`: those `found` in `core`, else NOISE.
+
+    `found` (M,) is in the order of the True pixels of `core` (*S), which all are among `places`.
+    """
+    out = np.full(len(places), NOISE, np.int32)
+    out[core.reshape(-1)[places]] = found
+    return out
 
 
 def join(values: Floats, places: Places, found: Found, merge: float) -> tuple[Found, Floats]:
@@ -35,10 +45,8 @@ def join(values: Floats, places: Places, found: Found, merge: float) -> tuple[Fo
         centres, counts, new_of = merge_centres(centres, counts, merge)
         found = np.where(found != NOISE, new_of[found], NOISE).astype(np.int32)
     means = centres.astype(np.float32)
-    noise = np.flatnonzero(found == NOISE)
-    if len(noise):
-        found = found.copy()
-        found[noise] = absorb_noise(values[:, places[noise]].T, found[noise], means)
+    found = found.copy()
+    to_nearest(values, places, found, means)
     return found, means
 
 
@@ -54,6 +62,25 @@ def add_up(values: Any, places: Any, found: Any, sums: Any, counts: Any) -> None
             label = found[index]
             if label >= 0:
                 sums[label, axis] += row[places[index]]
+
+
+@kernel
+def to_nearest(values: Any, places: Any, found: Any, means: Any) -> None:
+    """Write the nearest of means (C, E) into found (N,) for each of its pixels that is NOISE."""
+    point = np.empty(len(values), np.float32)
+    for index in range(len(places)):
+        if found[index] < 0:
+            for axis in range(len(values)):
+                point[axis] = values[axis, places[index]]
+            least = np.float32(np.inf)
+            for candidate in range(len(means)):
+                apart = np.float32(0)
+                for axis in range(len(values)):
+                    gap = point[axis] - means[candidate, axis]
+                    apart += gap * gap
+                if apart < least:
+                    least = apart
+                    found[index] = candidate
 
 
 def closeness_to(
@@ -84,9 +111,23 @@ def instance_scores(
     Both are in [0, 1]; a given foreground counts as probability 1. This is the package's own
     definition: the papers give no confidence to an instance of this method.
     """
-    flat = labels.ravel()
-    sizes = np.bincount(flat)
-    scores = np.bincount(flat, closeness.ravel()) / np.maximum(sizes, 1)
+    flat = np.ascontiguousarray(labels, np.int32).reshape(-1)
+    count = int(flat.max(initial=0)) + 1
+    sums, sizes = np.zeros((2, count)), np.zeros(count, np.int64)
+    given = closeness if probability is None else probability
+    add_scores(flat, given.reshape(-1), closeness.reshape(-1), sums, sizes)
+    scores = sums[1] / np.maximum(sizes, 1)
     if probability is not None:
-        scores = scores * np.bincount(flat, probability.ravel()) / np.maximum(sizes, 1)
+        scores = scores * sums[0] / np.maximum(sizes, 1)
     return {int(i): float(scores[i]) for i in np.flatnonzero(sizes) if i > 0}
+
+
+@kernel
+def add_scores(labels: Any, probability: Any, closeness: Any, sums: Any, sizes: Any) -> None:
+    """Add to sums (2, C) both maps (P,) over the pixels of each id, their number to sizes (C,)."""
+    for index in range(len(labels)):
+        label = labels[index]
+        if label > 0:
+            sizes[label] += 1
+            sums[0, label] += probability[index]
+            sums[1, label] += closeness[index]

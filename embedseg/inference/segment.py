@@ -15,17 +15,17 @@ from numpy.typing import NDArray
 from clustering.base import NOISE, tensor_to_numpy
 from embedseg._cv2 import cv2
 from embedseg.inference.core import core_pixels, with_lost_pieces
-from embedseg.inference.members import closeness_to, instance_scores, join
+from embedseg.inference.members import closeness_to, instance_scores, join, spread
 from embedseg.inference.normalise import stretch_contrast
+from embedseg.inference.numbering import number
+from embedseg.inference.planes import all_finite, planes
 from embedseg.inference.result import Segmentation
 from embedseg.inference.spec import ModelSpec
 from embedseg.inference.upsample import upsample_labels
 from embedseg.io import InputError
 from embedseg.labels import (
     fill_holes,
-    filter_small,
     keep_largest_component,
-    relabel,
     split_components,
 )
 
@@ -113,7 +113,7 @@ def picture_batch(image: Picture, spec: ModelSpec) -> torch.Tensor:
 def check_finite(outputs: Mapping[str, torch.Tensor], name: str) -> None:
     """Refuse outputs that are not finite; InputError."""
     for key, value in outputs.items():
-        if not bool(torch.isfinite(value).all()):
+        if not all_finite(value):
             raise not_finite(key, name)
 
 
@@ -174,8 +174,10 @@ def instances(  # noqa: PLR0913  (the network's three outputs and three optional
 
     This is `segment` without the network: tuning calls it many times on cached outputs.
     """
-    embedding = embedding.contiguous()
-    coarse = embedding.shape[1:]
+    vectors = planes(embedding)
+    device = embedding.device.type != "cpu"
+    both = (embedding.contiguous() if device else vectors, vectors)
+    coarse = vectors.shape[1:]
     probability = 1 - semantic[0]
     if foreground is None:
         fine = resize_map(probability, size) > spec.foreground_threshold
@@ -183,17 +185,17 @@ def instances(  # noqa: PLR0913  (the network's three outputs and three optional
     else:
         fine = foreground
         inside = resize_map(foreground.astype(np.float32), tuple(coarse)) >= 0.5
-    classes = np.where(inside, 1 + semantic[1:].argmax(0), 0)
+    classes = class_map(semantic, inside)
     estimator = spec.build_clusterer() if clusterer is None else clusterer
     score = None if seed is None else torch.sigmoid(seed[0]).cpu().numpy()
     if score is not None and log_precision is not None and estimator.reads_maps:
         maps = {"seed": score, "log_precision": log_precision}
-        labels, closeness, core = _cluster_maps(embedding, classes, maps, spec, estimator)
+        labels, closeness, core = _cluster_maps(both, classes, maps, spec, estimator)
     else:
         trusted = None if score is None else score > spec.seed_threshold
-        labels, closeness, core = _cluster_classes(embedding, classes, trusted, spec, estimator)
+        labels, closeness, core = _cluster_classes(both, classes, trusted, spec, estimator)
     labels = _clean(labels, spec)
-    labels, _ = relabel(upsample_labels(labels, fine))
+    labels = number(upsample_labels(labels, fine))
     labels = fill_holes(labels) if foreground is None else labels
     fine_probability = resize_map(probability, size)
     fine_closeness = resize_map(closeness, size)
@@ -203,13 +205,20 @@ def instances(  # noqa: PLR0913  (the network's three outputs and three optional
     return Segmentation(
         labels=labels,
         scores=scores,
-        embedding=embedding.cpu().numpy(),
+        embedding=vectors,
         semantic=semantic,
         foreground=fine_probability,
         image=image,
         core=core,
         name=name,
     )
+
+
+def class_map(semantic: NDArray[np.float32], inside: Mask) -> NDArray[Any]:
+    """Return (h, w) the class of most probability, of those after the first, where `inside`; 0."""
+    if len(semantic) == 2:
+        return inside.view(np.uint8)
+    return np.where(inside, 1 + semantic[1:].argmax(0), 0)
 
 
 def resize_map(values: NDArray[np.float32], size: tuple[int, ...]) -> NDArray[np.float32]:
@@ -221,24 +230,25 @@ def resize_map(values: NDArray[np.float32], size: tuple[int, ...]) -> NDArray[np
 
 
 def _cluster_classes(
-    embedding: torch.Tensor,
-    classes: NDArray[np.int64],
+    embedding: tuple[Any, NDArray[np.float32]],
+    classes: NDArray[Any],
     trusted: Mask | None,
     spec: ModelSpec,
     estimator: Any,
 ) -> tuple[Labels, NDArray[np.float32], Mask]:
     """Cluster each class by itself; return labels, closeness and what founded the clusters.
 
-    Closeness is exp(-(distance to the centre / bandwidth)^2 / 2).
+    `embedding` (E, h, w): as the clusterer reads it, and on the host. Closeness is
+    exp(-(distance to the centre / bandwidth)^2 / 2).
     """
     founding = np.zeros(classes.shape, bool)
     labels = np.zeros(classes.shape, np.int32)
     closeness = np.ones(classes.shape, np.float32)
     scale = float(spec.clusterer_options.get("bandwidth", spec.default_bandwidth))
-    vectors = embedding.cpu().numpy()
+    read, vectors = embedding
     flat = vectors.reshape(len(vectors), -1)
-    for number in range(1, spec.classes if spec.classes > 1 else 2):
-        mask = classes == number
+    for index in range(1, spec.classes if spec.classes > 1 else 2):
+        mask = classes == index
         if not mask.any():
             continue
         if trusted is None:
@@ -246,22 +256,21 @@ def _cluster_classes(
         else:
             core = with_lost_pieces(mask & trusted, mask)
         founding |= core
-        found = np.full(classes.shape, NOISE, np.int32)
-        found[core] = tensor_to_numpy(estimator.fit_image(embedding, core).labels_)
-        if (found == NOISE).all() and core.sum() < mask.sum():  # too few, all in all
-            found[mask] = tensor_to_numpy(estimator.fit_image(embedding, mask).labels_)
         places = np.flatnonzero(mask)
-        members, centres = join(flat, places, found[mask], spec.merge)
+        found = spread(tensor_to_numpy(estimator.fit_image(read, core).labels_), core, places)
+        if found.max() == NOISE and core.sum() < len(places):  # too few, all in all
+            found = tensor_to_numpy(estimator.fit_image(read, mask).labels_)
+        members, centres = join(flat, places, found, spec.merge)
         if not len(centres):
             continue
-        closeness[mask] = closeness_to(centres, flat, places, members, scale)
-        labels[mask] = members + 1 + labels.max()
+        closeness.reshape(-1)[places] = closeness_to(centres, flat, places, members, scale)
+        labels.reshape(-1)[places] = members + (1 + labels.max())
     return labels, closeness, founding
 
 
 def _cluster_maps(
-    embedding: torch.Tensor,
-    classes: NDArray[np.int64],
+    embedding: tuple[Any, NDArray[np.float32]],
+    classes: NDArray[Any],
     maps: Mapping[str, Any],
     spec: ModelSpec,
     estimator: Any,
@@ -271,10 +280,11 @@ def _cluster_maps(
     The seed map is the closeness: it was trained to be it.
     """
     labels = np.zeros(classes.shape, np.int32)
-    flat = embedding.cpu().numpy().reshape(len(embedding), -1)
-    for number in range(1, spec.classes if spec.classes > 1 else 2):
-        mask = classes == number
-        found = tensor_to_numpy(estimator.fit_image(embedding, mask, **maps).labels_)
+    read, vectors = embedding
+    flat = vectors.reshape(len(vectors), -1)
+    for index in range(1, spec.classes if spec.classes > 1 else 2):
+        mask = classes == index
+        found = tensor_to_numpy(estimator.fit_image(read, mask, **maps).labels_)
         if mask.any() and (found != NOISE).any():
             joined, _ = join(flat, np.flatnonzero(mask), found, spec.merge)
             labels[mask] = joined + 1 + labels.max()
@@ -290,4 +300,4 @@ def _clean(labels: Labels, spec: ModelSpec) -> Labels:
         labels = keep_largest_component(labels)
     elif spec.components == "split":
         labels, _ = split_components(labels)
-    return filter_small(labels, -(-spec.min_size // spec.output_stride**2))[0]
+    return number(labels, -(-spec.min_size // spec.output_stride**2))

@@ -35,7 +35,7 @@ def read_image(path: str | Path) -> RGB:
 def write_image(path: str | Path, image: npt.NDArray[np.uint8], *, fast: bool = False) -> None:
     """Write an (H, W, 3) or (H, W) uint8 array as PNG, whole or not at all.
 
-    `fast` takes a tenth of the time: photographs become an eighth larger, drawings a few times.
+    `fast` takes a twentieth of the time at about the same size; drawings become a few times larger.
     """
     image = np.asarray(image)
     if image.dtype != np.uint8 or not (image.ndim == 2 or image.shape[2:] == (3,)):
@@ -44,8 +44,10 @@ def write_image(path: str | Path, image: npt.NDArray[np.uint8], *, fast: bool = 
         )
     if not image.size:
         raise ValueError(f"image has no pixels: {image.shape}; nothing to write to {path}")
+    from embedseg.io.png import encode_png
+
     with atomic_path(path) as temporary:
-        temporary.write_bytes(_png_fast(image) if fast else _png(image))
+        temporary.write_bytes(encode_png(image) if fast else _png(image))
 
 
 def _png(image: npt.NDArray[np.uint8]) -> bytes:
@@ -54,15 +56,6 @@ def _png(image: npt.NDArray[np.uint8]) -> bytes:
     file = BytesIO()
     Image.fromarray(image).save(file, format="PNG")
     return file.getvalue()
-
-
-def _png_fast(image: npt.NDArray[np.uint8]) -> bytes:
-    """Return a PNG of run lengths, which needs no search for repetitions."""
-    from embedseg._cv2 import cv2
-
-    pixels = np.ascontiguousarray(image[..., ::-1] if image.ndim == 3 else image)
-    how = (cv2.IMWRITE_PNG_STRATEGY, cv2.IMWRITE_PNG_STRATEGY_RLE)
-    return bytes(cv2.imencode(".png", pixels, how)[1])
 
 
 def _colours(stored: Stored, path: Path) -> npt.NDArray[Any]:

@@ -12,6 +12,7 @@ from embedseg.io.pixels import read_stored
 from embedseg.labels import IGNORE
 
 LARGEST = int(np.iinfo(np.int32).max)
+ZLIB_LEVEL = 1  # half of the time of the usual 6; labels become a few kB either way
 SUFFIXES = (".png", ".tif", ".tiff", ".npy")
 
 
@@ -106,4 +107,10 @@ def _save(path: Path, labels: npt.NDArray[Any], suffix: str) -> None:
     else:
         import tifffile
 
-        tifffile.imwrite(path, labels, compression="zlib", photometric="minisblack")
+        tifffile.imwrite(
+            path,
+            labels,
+            compression="zlib",
+            compressionargs={"level": ZLIB_LEVEL},
+            photometric="minisblack",
+        )

@@ -12,6 +12,7 @@ from typing import cast
 
 import numpy as np
 
+from embedseg.jit import kernel
 from embedseg.viz.arrays import Array, Picture
 
 IGNORE_COLOR = (128, 128, 128)
@@ -67,7 +68,18 @@ def paint(labels: Array) -> Picture:
     low, high = int(labels.min()), int(labels.max())
     if high - low > labels.size:  # ids too wide apart for a table
         return instance_colors(labels)
-    return cast(Picture, instance_colors(np.arange(low, high + 1))[labels - low])
+    table = instance_colors(np.arange(low, high + 1))
+    painted = np.empty((labels.size, 3), np.uint8)
+    put_colors(np.ascontiguousarray(labels).reshape(-1), low, table, painted)
+    return painted.reshape(*labels.shape, 3)
+
+
+@kernel
+def put_colors(labels: Array, low: int, table: Array, painted: Array) -> None:
+    """Write into painted (N, 3) the row of the table that belongs to each label less `low`."""
+    for index in range(len(labels)):
+        for channel in range(3):
+            painted[index, channel] = table[labels[index] - low, channel]
 
 
 def palette() -> Picture:

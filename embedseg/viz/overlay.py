@@ -102,6 +102,8 @@ def _checked(image: Array, labels: Array) -> tuple[Picture, Array]:
 
 def _hatch(picture: Picture, labels: Array) -> None:
     """Draw grey stripes into `picture` where pixels are ignored."""
+    if labels.min(initial=0) >= 0:
+        return
     rows, columns = np.nonzero(labels < 0)
     stripe = (rows + columns) % _HATCH < _HATCH // 2
     picture[rows[stripe], columns[stripe]] = IGNORE_COLOR

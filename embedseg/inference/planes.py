@@ -1,0 +1,30 @@
+"""A network's output brought into the order that clustering reads: one plane per coordinate.
+
+On a processor networks run with the channels of a pixel side by side (`channels_last`), so that is
+how their outputs lie in memory. OpenCV's transpose brings a 16 x 512 x 512 embedding into planes in
+a fifth of the time that torch takes.
+"""
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from embedseg._cv2 import cv2
+
+
+def planes(values: torch.Tensor) -> NDArray[np.float32]:
+    """Return (E, *S) on the host as a C-contiguous array, in place where it is one already."""
+    host = values.detach().float().cpu()
+    pixels = host.movedim(0, -1)
+    if host.is_contiguous() or not pixels.is_contiguous():
+        return np.ascontiguousarray(host.numpy())
+    rows = pixels.reshape(-1, len(host)).numpy()
+    return np.asarray(cv2.transpose(rows), np.float32).reshape(host.shape)
+
+
+def all_finite(values: torch.Tensor) -> bool:
+    """Tell whether no value is NaN or infinite.
+
+    A sum of finite values is finite, unless it is too large: only then is each value looked at.
+    """
+    return bool(torch.isfinite(values.sum()) or torch.isfinite(values).all())
