@@ -1,22 +1,21 @@
 """From a trained model and many pictures to files: labels, overlays, one summary.csv.
 
-The next pictures are read, and the last ones clustered and written, while the network works on the
-present one.
+Several pictures are worked on at a time, each by one thread (`embedseg.side_by_side`).
 """
 
 import logging
 import time
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
+from threading import Lock
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from sklearn.base import clone
 from tqdm import tqdm
 
 from embedseg.ensemble import Ensemble
@@ -26,16 +25,12 @@ from embedseg.inference.result import (
     write_summary,
 )
 from embedseg.inference.segment import check_foreground, segment_outputs
-from embedseg.inference.spec import ModelSpec
 from embedseg.io import InputError, read_image, read_labels
 from embedseg.model import Model
+from embedseg.side_by_side import side_by_side
 
 logger = logging.getLogger(__name__)
-AHEAD = 2  # pictures that are read before their turn, and results that wait to be written
 
-Item = TypeVar("Item")
-Mask = NDArray[np.bool_]
-Picture = NDArray[np.uint8]
 Table = list[dict[str, Any]]
 
 
@@ -71,86 +66,59 @@ def predict_files(
     """
     check_products(products)
     started, outcome, names = time.monotonic(), Outcome(), unique_names(images)
-    finishing: deque[tuple[Path, Future[Table]]] = deque()
     tables: dict[Path, Table] = {}
-    load = partial(load_picture, foreground=foreground)
-    finish = partial(
-        finish_picture, spec=model.spec, clusterer=clusterer, out=out, products=products
-    )
+    task = Task(model, clusterer, foreground, out, products, names, Lock())
     bar = tqdm(total=len(images), unit="image", disable=None)
-    with bar, ThreadPoolExecutor(1) as reader, ThreadPoolExecutor(1) as writer:
-        for path, loading in read_ahead(reader, load, images):
+    with bar:
+        jobs = side_by_side(task.run, images, model.device, model.spec.working_size)
+        for path, job in jobs:
             try:
-                image, mask = loading.result()
-                check_foreground(image, mask)
-                seen = Seen(names[path], image, mask, model.outputs(image, names[path]))
+                tables[path] = job.result()
             except (InputError, ValueError) as error:
                 outcome.fail(path, error)
-            else:
-                finishing.append((path, writer.submit(finish, seen)))
-            tables |= collect(finishing, outcome, AHEAD)
             bar.update()
-        tables |= collect(finishing, outcome, 0)
     outcome.instances = {names[path]: len(tables[path]) for path in images if path in tables}
     write_summary(out / "summary.csv", [row for path in images for row in tables.get(path, [])])
     outcome.seconds = time.monotonic() - started
     return outcome
 
 
-def load_picture(path: Path, foreground: Path | None) -> tuple[Picture, Mask | None]:
-    """Read a picture and, from the folder `foreground`, its mask."""
-    return read_image(path), read_mask(foreground, path.stem) if foreground else None
+class Task(NamedTuple):
+    """What is done to every picture, by several threads; see `predict_files`."""
 
+    model: Model | Ensemble
+    clusterer: Any
+    foreground: Path | None
+    out: Path
+    products: Sequence[str]
+    names: Mapping[Path, str]
+    lock: Lock  # a device other than the processor runs one network at a time
 
-class Seen(NamedTuple):
-    """A picture, the mask that replaces its foreground, and the network's outputs for it."""
+    def run(self, path: Path) -> Table:
+        """Read a picture, find its instances, write the products; return the measurements."""
+        image, name = read_image(path), self.names[path]
+        mask = read_mask(self.foreground, path.stem) if self.foreground else None
+        check_foreground(image, mask)
+        with self.lock if self.model.device.type != "cpu" else nullcontext():
+            outputs = self.model.outputs(image, name)
+        result = segment_outputs(
+            outputs,
+            image,
+            self.model.spec,
+            foreground=mask,
+            clusterer=self.own_clusterer(),
+            name=name,
+        )
+        result.save_products(self.out, self.products)
+        return result.table()
 
-    name: str
-    image: Picture
-    foreground: Mask | None
-    outputs: dict[str, torch.Tensor]
-
-
-def finish_picture(
-    seen: Seen, spec: ModelSpec, clusterer: Any, out: Path, products: Sequence[str]
-) -> Table:
-    """Find the instances, write `products` into `out`; return the measurements."""
-    result = segment_outputs(
-        seen.outputs,
-        seen.image,
-        spec,
-        foreground=seen.foreground,
-        clusterer=clusterer,
-        name=seen.name,
-    )
-    result.save_products(out, products)
-    return result.table()
-
-
-def collect(
-    finishing: "deque[tuple[Path, Future[Table]]]", outcome: Outcome, keep: int
-) -> dict[Path, Table]:
-    """Wait for the oldest of `finishing` until `keep` are left; return their tables."""
-    tables = {}
-    while len(finishing) > keep:
-        path, work = finishing.popleft()
-        try:
-            tables[path] = work.result()
-        except (InputError, ValueError) as error:
-            outcome.fail(path, error)
-    return tables
-
-
-def read_ahead(
-    pool: ThreadPoolExecutor, load: Callable[[Path], Item], paths: Sequence[Path]
-) -> Iterator[tuple[Path, "Future[Item]"]]:
-    """Yield each path with its loading, which was begun AHEAD paths before."""
-    begun: deque[tuple[Path, Future[Item]]] = deque()
-    for path in paths:
-        begun.append((path, pool.submit(load, path)))
-        if len(begun) > AHEAD:
-            yield begun.popleft()
-    yield from begun
+    def own_clusterer(self) -> Any:
+        """Return a clusterer that no other thread uses, with this thread's share of threads."""
+        given = self.model.spec.build_clusterer() if self.clusterer is None else self.clusterer
+        own = clone(given)
+        if "n_threads" in own.get_params():
+            own.set_params(n_threads=torch.get_num_threads())
+        return own
 
 
 def unique_names(images: Iterable[Path]) -> dict[Path, str]:

@@ -4,8 +4,9 @@
 
 Without --run an ENet of random weights is used, with an embedding made of the true labels' ids in
 its place, so that clustering and cleaning work on as many pixels and instances as in earnest.
-Prints medians: network alone, `segment` (network to labels), `predict` (files to files), and their
-ratios to the network.
+Prints medians: the network alone, picture by picture with all threads and a picture for each
+thread; `segment` (picture to labels); `predict` (files to files); and the medians of their ratios
+to both ways of running the network.
 """
 
 import argparse
@@ -13,18 +14,23 @@ import statistics
 import tempfile
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 import torch
 
 from embedseg.data import Dataset, open_dataset
+from embedseg.device import keep_memory
 from embedseg.inference.segment import resize_picture, working_shape
 from embedseg.inference.spec import ModelSpec
 from embedseg.io import list_images, read_image, write_image
 from embedseg.model import Model, build_from_spec
 from embedseg.predict import predict_files
+from embedseg.side_by_side import kept_threads, share
 
+Batch = torch.Tensor
+LABELS = ("labels",)
 GENERATED = "leaves:8,3,size=512,leaves=12-20"
 
 
@@ -56,17 +62,6 @@ class Ideal(Model):
         return np.ascontiguousarray(image[::37, ::41]).tobytes()
 
 
-def median_seconds(work: Callable[[], object], repeats: int) -> float:
-    """Return the median time of `work` after one unmeasured call."""
-    work()
-    times = []
-    for _ in range(repeats):
-        start = time.perf_counter()
-        work()
-        times.append(time.perf_counter() - start)
-    return statistics.median(times)
-
-
 def main() -> None:
     """Measure and print the table."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
@@ -76,6 +71,7 @@ def main() -> None:
     parser.add_argument("--amp", default="auto")
     parser.add_argument("--repeats", type=int, default=5)
     arguments = parser.parse_args()
+    keep_memory()
     with tempfile.TemporaryDirectory() as folder:
         if arguments.run:
             model = Model.load(arguments.run, amp=arguments.amp)
@@ -96,26 +92,54 @@ def report(model: Model, files: list[Path], out: Path, repeats: int) -> None:
     shapes = [working_shape(p.shape[:2], model.spec.working_size) for p in pictures]
     small = [resize_picture(p, s) for p, s in zip(pictures, shapes, strict=True)]
     batches = [torch.from_numpy(p.transpose(2, 0, 1).copy())[None] for p in small]
-    network = median_seconds(lambda: [Model.__call__(model, b) for b in batches], repeats)
-    segment = median_seconds(lambda: [model.segment(p) for p in pictures], repeats)
-    labels_only = median_seconds(
-        lambda: predict_files(model, files, out, products=["labels"]), repeats
-    )
-    both = median_seconds(lambda: predict_files(model, files, out), repeats)
+    one_by_one, paired = "network, picture by picture", "network, a picture for each thread"
+    works: dict[str, Callable[[], object]] = {
+        one_by_one: lambda: [Model.__call__(model, b) for b in batches],
+        paired: lambda: beside_each_other(lambda b: Model.__call__(model, b), batches),
+        "segment: picture to labels": lambda: [model.segment(p) for p in pictures],
+        "predict: file to label file": lambda: predict_files(
+            model, files, out, products=["labels"]
+        ),
+        "predict: and overlay": lambda: predict_files(model, files, out),
+    }
+    seconds = in_turns(works, repeats)
     count = sum(len(model.segment(p)) for p in pictures)
     print(
         f"{model.spec.backbone} at {shapes[0]}, mixed precision {model.amp}, "
         f"{torch.get_num_threads()} threads, {len(files)} pictures, {count} instances found"
     )
-    print(f"{'':<34}{'ms a picture':>14}{'/ network':>12}")
-    rows = {
-        "network alone": network,
-        "segment: picture to labels": segment,
-        "predict: file to label file": labels_only,
-        "predict: and overlay": both,
-    }
-    for name, seconds in rows.items():
-        print(f"{name:<34}{1000 * seconds / len(files):>14.1f}{seconds / network:>12.2f}")
+    print(f"{'':<36}{'ms a picture':>14}{'/ one by one':>14}{'/ each thread':>15}")
+    for name, times in seconds.items():
+        ratios = [
+            statistics.median(a / b for a, b in zip(times, seconds[other], strict=True))
+            for other in (one_by_one, paired)
+        ]
+        each = 1000 * statistics.median(times) / len(files)
+        print(f"{name:<36}{each:>14.1f}{ratios[0]:>14.2f}{ratios[1]:>15.2f}")
+
+
+def in_turns(works: dict[str, Callable[[], object]], repeats: int) -> dict[str, list[float]]:
+    """Return the seconds of each work in each of the repeats, after one that is not counted.
+
+    They take turns, so that a slow moment of the machine falls on all of them.
+    """
+    seconds: dict[str, list[float]] = {name: [] for name in works}
+    for repeat in range(repeats + 1):
+        for name, work in works.items():
+            start = time.perf_counter()
+            work()
+            if repeat:
+                seconds[name].append(time.perf_counter() - start)
+    return seconds
+
+
+def beside_each_other(work: Callable[[Batch], object], batches: list[Batch]) -> None:
+    """Do the work on each batch, a thread for each of torch's threads."""
+    with (
+        kept_threads(),
+        ThreadPoolExecutor(torch.get_num_threads(), initializer=share, initargs=(1,)) as pool,
+    ):
+        list(pool.map(work, batches))
 
 
 if __name__ == "__main__":

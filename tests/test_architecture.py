@@ -22,6 +22,7 @@ ALLOWED: dict[str, set[str]] = {
     "weights": set(),
     "model": {"device", "inference", "io", "models", "weights"},
     "device": set(),
+    "side_by_side": set(),
     "training": {
         "model", "device", "models", "losses", "data", "metrics", "inference", "labels", "io",
         "viz", "tuning",

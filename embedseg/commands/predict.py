@@ -40,9 +40,11 @@ def run(arguments: argparse.Namespace) -> int:
         return drive.run(arguments)
     if arguments.rate is not None:
         raise ValueError("--rate goes with a video: give --out NAME.mp4")
+    from embedseg.device import keep_memory
     from embedseg.io import list_images
     from embedseg.predict import predict_files
 
+    keep_memory()
     images = list_images(arguments.images)
     model = load_joint(arguments)
     clusterer = None

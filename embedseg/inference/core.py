@@ -17,7 +17,7 @@ from clustering.jit import helper, kernel
 from embedseg._cv2 import cv2
 
 FEW = 20  # a piece of which less than one pixel in so many may found a cluster is lost
-BLOCK = 256  # pixels whose distances stay in the first-level cache
+BLOCK = 128  # pixels whose distances stay in the first-level cache
 
 
 def core_pixels(

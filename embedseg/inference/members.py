@@ -39,7 +39,7 @@ def join(values: Floats, places: Places, found: Found, merge: float) -> tuple[Fo
     if count == 0:
         return found, np.empty((0, len(values)), np.float32)
     sums, counts = np.zeros((count, len(values))), np.zeros(count, np.int64)
-    add_up(values, places, found, sums, counts)
+    add_up(values, runs_of(places, found), sums, counts)
     centres = sums / np.maximum(counts, 1)[:, None]
     if merge > 0:
         centres, counts, new_of = merge_centres(centres, counts, merge)
@@ -50,18 +50,46 @@ def join(values: Floats, places: Places, found: Found, merge: float) -> tuple[Fo
     return found, means
 
 
+def runs_of(places: Places, found: Found) -> NDArray[np.int64]:
+    """Return the runs (R, 4) of pixels of one cluster side by side, without noise.
+
+    A row is the run's first place, its last place + 1, its first pixel of the N, its cluster.
+    """
+    runs = np.empty((len(places), 4), np.int64)
+    return runs[: find_runs(places, found, runs)]
+
+
 @kernel
-def add_up(values: Any, places: Any, found: Any, sums: Any, counts: Any) -> None:
-    """Add the vectors of each cluster's pixels to sums (C, E), their numbers to counts (C,)."""
-    for label in found:
+def find_runs(places: Any, found: Any, runs: Any) -> int:
+    """Write what `runs_of` returns into runs (N, 4); return how many there are."""
+    count, index = 0, 0
+    while index < len(places):
+        first, label = index, found[index]
+        index += 1
+        while (
+            index < len(places) and found[index] == label and places[index] == places[index - 1] + 1
+        ):
+            index += 1
         if label >= 0:
-            counts[label] += 1
+            runs[count, 0], runs[count, 1] = places[first], places[index - 1] + 1
+            runs[count, 2], runs[count, 3] = first, label
+            count += 1
+    return count
+
+
+@kernel
+def add_up(values: Any, runs: Any, sums: Any, counts: Any) -> None:
+    """Add the vectors of each cluster's pixels to sums (C, E), their numbers to counts (C,)."""
+    for r in range(len(runs)):
+        counts[runs[r, 3]] += runs[r, 1] - runs[r, 0]
     for axis in range(len(values)):
         row = values[axis]
-        for index in range(len(places)):
-            label = found[index]
-            if label >= 0:
-                sums[label, axis] += row[places[index]]
+        for r in range(len(runs)):
+            total = 0.0
+            pixels = row[runs[r, 0] : runs[r, 1]]
+            for i in range(len(pixels)):
+                total += pixels[i]
+            sums[runs[r, 3], axis] += total
 
 
 @kernel
@@ -88,19 +116,22 @@ def closeness_to(
 ) -> Floats:
     """Return exp(-(|e_p - mean of p's cluster| / scale)^2 / 2) for each of the pixels (N,)."""
     squared = np.zeros(len(places), np.float32)
-    gaps_to(np.ascontiguousarray(means.T), values, places, found, squared)
+    gaps_to(np.ascontiguousarray(means.T), values, runs_of(places, found), squared)
     close: Floats = np.exp(squared * np.float32(-0.5 / scale**2))
     return close
 
 
 @kernel
-def gaps_to(means: Any, values: Any, places: Any, found: Any, squared: Any) -> None:
+def gaps_to(means: Any, values: Any, runs: Any, squared: Any) -> None:
     """Add to squared (N,) the squared distances of the pixels to their means (E, C)."""
     for axis in range(len(values)):
         row, mean = values[axis], means[axis]
-        for index in range(len(places)):
-            gap = row[places[index]] - mean[found[index]]
-            squared[index] += gap * gap
+        for r in range(len(runs)):
+            middle = mean[runs[r, 3]]
+            pixels, out = row[runs[r, 0] : runs[r, 1]], squared[runs[r, 2] :]
+            for i in range(len(pixels)):
+                gap = pixels[i] - middle
+                out[i] += gap * gap
 
 
 def instance_scores(

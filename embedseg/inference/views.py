@@ -28,7 +28,7 @@ def views_of(name: str) -> tuple[View, ...]:
 def look(values: torch.Tensor, view: View) -> torch.Tensor:
     """Return `values` (..., H, W) as seen in `view`; (..., W, H) after an odd number of turns."""
     turns, flip = view
-    turned = torch.rot90(values, turns, (-2, -1))
+    turned = turn(values, turns)
     return turned.flip(-1) if flip else turned
 
 
@@ -36,7 +36,12 @@ def unlook(values: torch.Tensor, view: View) -> torch.Tensor:
     """Return what `look` was given: `unlook(look(x, view), view)` equals x."""
     turns, flip = view
     straight = values.flip(-1) if flip else values
-    return torch.rot90(straight, -turns, (-2, -1))
+    return turn(straight, -turns)
+
+
+def turn(values: torch.Tensor, turns: int) -> torch.Tensor:
+    """Return `values` turned; themselves where there is nothing to turn, which torch would copy."""
+    return torch.rot90(values, turns, (-2, -1)) if turns % 4 else values
 
 
 def by_shape(views: Sequence[View]) -> list[list[View]]:
