@@ -2,13 +2,12 @@
 
     python scripts/overfit_all.py --data cvppp:CVPPP/A1 [--names unet enet] [--out overfit.json]
 
-Two pictures, cut to their plant and resized to `--size` pixels; no augmentation, no dropout, one
-thread, AdamW at `--learning-rate` with a cosine over at most `--steps` steps, averaged weights,
-bfloat16 where the processor has it. The loss, the heads and the segmentation are those of training
+Two pictures, cut to their plant and resized; no augmentation, no dropout, one thread, AdamW with a
+cosine over the steps, averaged weights, bfloat16 where the processor has it. Side, rate, steps and
+options of a network are in `RUNS`. The loss, the heads and the segmentation are those of training
 and prediction, with predicted foreground. Every network runs in a process of its own, so that its
 peak memory is its own. Networks that are in `--out` already are not run again; `--markdown FILE`
-writes the table. A network that needs other settings is run with them and `--out` of its own;
-`--merge FILES` takes those rows over.
+writes the table.
 """
 
 import argparse
@@ -20,7 +19,7 @@ import resource
 import time
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -40,8 +39,7 @@ from embedseg.training.objective import Objective
 from embedseg.training.optim import AveragedWeights, build_optimizer, schedule
 
 TARGET = 0.9  # symmetric best Dice
-SIZE = 112
-LEARNING_RATE, WEIGHT_DECAY, WARMUP, CLIP = 8e-3, 1e-4, 20, 5.0
+WEIGHT_DECAY, WARMUP, CLIP = 1e-4, 20, 5.0
 PICTURES = 2
 MARGIN = 1.1  # side of the cut against that of the plant
 EMA = 0.9
@@ -50,26 +48,43 @@ WIDE = {"width": 32, "max_width": 512}
 HALF = {"depth": 50, "width": 32}  # of the networks over a dilated ResNet
 # batch norms over two pictures differ too much from those of evaluation where maps are small
 GROUP = {"norm": "group"}
-# narrower or shallower than published, to keep the whole table within an hour of one core
-REDUCED: dict[str, dict[str, Any]] = {
-    "attention-unet": WIDE,
-    "r2unet": {"width": 16, "max_width": 256} | GROUP,
-    "unet3+": {"width": 16, "max_width": 256},
-    "unet++": {"width": 16, "max_width": 256},
-    "segnet": {"width": 32},
-    "bisenet": GROUP,
-    "c3net": GROUP,
-    "ccnet": HALF,
-    "deeplabv2": HALF,
-    "deeplabv3plus": HALF,
-    "dfanet": GROUP,
-    "dfn": HALF,
-    "encnet": HALF,
-    "espnet": GROUP,
-    "espnetv2": GROUP,
-    "galdnet": HALF,
-    "pspnet": HALF,
-    "unet-efficientnet-lite0": {"pretrained": False},
+
+
+class Run(NamedTuple):
+    """How a network is trained here: its options, the side in pixels, the rate and the steps."""
+
+    options: dict[str, Any]
+    size: int = 112
+    learning_rate: float = 8e-3
+    steps: int = 600
+
+
+USUAL = Run({})
+# 1/8 or coarser: a leaf of 10 pixels is one or two cells, so these see larger pictures
+LARGER, LARGEST = Run(GROUP, 192, 4e-3), Run(GROUP, 224, 4e-3)
+# what is not run as published: narrower or shallower, so that the table takes about an hour of one
+# core, or with another norm
+RUNS: dict[str, Run] = {
+    "attention-unet": Run(WIDE),
+    "r2unet": Run({"width": 16, "max_width": 256} | GROUP),
+    "unet3+": Run({"width": 16, "max_width": 256}),
+    "unet++": Run({"width": 16, "max_width": 256}),
+    "segnet": Run({"width": 32}),
+    "bisenet": Run(GROUP, size=160, learning_rate=4e-3),
+    "c3net": Run(GROUP),
+    "ccnet": Run(HALF),
+    "deeplabv2": LARGER._replace(options=HALF | GROUP),
+    "deeplabv3plus": Run(HALF),
+    "dfanet": Run(GROUP),
+    "dfn": LARGEST._replace(options=HALF | GROUP),
+    "dfseg": LARGER,
+    "encnet": LARGEST._replace(options=HALF | GROUP),
+    "espnet": Run(GROUP),
+    "espnetv2": Run(GROUP),
+    "galdnet": Run(HALF),
+    "icnet": LARGEST._replace(options={"width": 32} | GROUP),
+    "pspnet": LARGEST._replace(options=HALF | GROUP),
+    "unet-efficientnet-lite0": Run({"pretrained": False}),
 }
 
 
@@ -78,23 +93,22 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", required=True, help="dataset, kind:location")
     parser.add_argument("--names", nargs="*", default=sorted(MODELS), choices=sorted(MODELS))
-    parser.add_argument("--size", type=int, default=SIZE, help="side in pixels")
-    parser.add_argument("--steps", type=int, default=600)
-    parser.add_argument("--seconds", type=float, default=75, help="processor time per network")
-    parser.add_argument("--learning-rate", type=float, default=LEARNING_RATE)
+    parser.add_argument("--size", type=int, help="side in pixels, instead of those of RUNS")
+    parser.add_argument("--steps", type=int, help="instead of those of RUNS")
+    parser.add_argument("--learning-rate", type=float, help="instead of those of RUNS")
+    parser.add_argument("--seconds", type=float, default=200, help="processor time per network")
     parser.add_argument("--every", type=int, default=25, help="steps between two scores")
     parser.add_argument("--out", type=Path, default=Path("overfit.json"))
-    parser.add_argument("--merge", nargs="*", type=Path, default=[], help="take rows of these")
     parser.add_argument("--markdown", type=Path)
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     everything = open_dataset(arguments.data)
-    samples = [cut(everything[k], arguments.size) for k in range(PICTURES)]
+    pictures = [everything[k] for k in range(PICTURES)]
+    given = {k: v for k in ("size", "steps", "learning_rate") if (v := vars(arguments)[k])}
     rows = json.loads(arguments.out.read_text()) if arguments.out.is_file() else {}
-    for file in arguments.merge:
-        rows |= json.loads(file.read_text())
     for name in sorted(set(arguments.names) - set(rows), key=parameters):
-        rows[name] = in_own_process(name, samples, arguments)
+        run = RUNS.get(name, USUAL)._replace(**given)
+        rows[name] = in_own_process(name, pictures, run, arguments.every, arguments.seconds)
         with atomic_path(arguments.out) as temporary:
             temporary.write_text(json.dumps(rows, indent=1))
         print(line(name, rows[name]), flush=True)
@@ -120,19 +134,17 @@ def cut(sample: Sample, size: int) -> Sample:
 def parameters(name: str) -> int:
     """Return the number of parameters, without making them."""
     with torch.device("meta"):
-        options = REDUCED.get(name, {})
-        if name == "unet-efficientnet-lite0":
-            options = {"pretrained": False}
+        options = RUNS.get(name, USUAL).options
         return sum(p.numel() for p in MODELS[name](**options).parameters())
 
 
 def in_own_process(
-    name: str, samples: list[Sample], arguments: argparse.Namespace
+    name: str, pictures: list[Sample], run: Run, every: int, seconds: float
 ) -> dict[str, Any]:
     """Return the row of `overfit`, or what went wrong."""
     context = multiprocessing.get_context("fork")
     receive, send = context.Pipe(duplex=False)
-    worker = context.Process(target=_work, args=(send, name, samples, arguments))
+    worker = context.Process(target=_work, args=(send, name, pictures, run, every, seconds))
     worker.start()
     send.close()
     try:
@@ -143,24 +155,29 @@ def in_own_process(
     return dict(row)
 
 
-def _work(send: Any, name: str, samples: list[Sample], arguments: argparse.Namespace) -> None:
+def _work(
+    send: Any, name: str, pictures: list[Sample], run: Run, every: int, seconds: float
+) -> None:
     try:
-        row = overfit(name, samples, arguments)
+        row = overfit(name, pictures, run, every, seconds)
     except (RuntimeError, ValueError) as error:
         row = {"error": f"{type(error).__name__}: {error}"}
     send.send(row)
 
 
-def overfit(name: str, samples: list[Sample], arguments: argparse.Namespace) -> dict[str, Any]:
+def overfit(
+    name: str, pictures: list[Sample], run: Run, every: int, seconds: float
+) -> dict[str, Any]:
     """Train one network until every picture is segmented, or the steps or the time are used up."""
-    device, rate = torch.device("cpu"), arguments.learning_rate
+    samples = [cut(picture, run.size) for picture in pictures]
+    device, rate = torch.device("cpu"), run.learning_rate
     amp = choose_amp("auto", device)
     torch.manual_seed(0)
     spec = ModelSpec(
         backbone=name,
-        options=REDUCED.get(name, {}),
+        options=run.options,
         seed_head=True,
-        working_size=arguments.size,
+        working_size=run.size,
         min_size=4,
     )
     model = Model(build_from_spec(spec), spec, amp=amp)
@@ -182,10 +199,10 @@ def overfit(name: str, samples: list[Sample], arguments: argparse.Namespace) -> 
     wall = time.perf_counter()
     step_seconds: list[float] = []
     history: list[float] = []
-    for step in range(arguments.steps):
+    for step in range(run.steps):
         began = time.process_time()
         for group in optimizer.param_groups:
-            group["lr"] = rate * schedule(step / arguments.steps, step, WARMUP)
+            group["lr"] = rate * schedule(step / run.steps, step, WARMUP)
         network.train()
         with autocast(device, amp):
             outputs = network(inputs)
@@ -196,15 +213,15 @@ def overfit(name: str, samples: list[Sample], arguments: argparse.Namespace) -> 
         optimizer.step()
         average.update(network)
         step_seconds.append(time.process_time() - began)
-        if (step + 1) % arguments.every == 0:
+        if (step + 1) % every == 0:
             judge.network.load_state_dict(average.state)
             scores = score(judge, samples)
             history.append(round(min(scores), 3))
             print(f"  {name} step {step + 1}: SBD {min(scores):.3f}", flush=True)
-            if min(scores) >= TARGET or time.process_time() - start > arguments.seconds:
+            if min(scores) >= TARGET or time.process_time() - start > seconds:
                 break
     return {
-        "options": REDUCED.get(name, {}),
+        "options": run.options,
         "parameters": sum(p.numel() for p in network.parameters()),
         "sbd": min(scores),
         "history": history,
@@ -217,7 +234,7 @@ def overfit(name: str, samples: list[Sample], arguments: argparse.Namespace) -> 
         "amp": amp,
         "decoder": network.decoder_kind,
         "learning_rate": rate,
-        "size": arguments.size,
+        "size": run.size,
     }
 
 
@@ -231,9 +248,9 @@ def line(name: str, row: dict[str, Any]) -> str:
     if "error" in row:
         return f"| {name} | | | | | | | | {row['error']} |"
     changed = [f"{k}={v}" for k, v in row["options"].items()]
-    if row.get("learning_rate", LEARNING_RATE) != LEARNING_RATE:
+    if row["learning_rate"] != USUAL.learning_rate:
         changed.append(f"learning rate {row['learning_rate']:g}")
-    if row.get("size", SIZE) != SIZE:
+    if row["size"] != USUAL.size:
         changed.append(f"{row['size']} pixels")
     options = ", ".join(changed) or "as published"
     return (

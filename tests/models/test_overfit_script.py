@@ -1,23 +1,26 @@
 """The script behind the table of docs/networks.md."""
 
-import argparse
-
 import numpy as np
 
 from embedseg.data import Sample, open_dataset
-from scripts.overfit_all import cut, line, overfit, table
+from embedseg.models import MODELS
+from scripts.overfit_all import RUNS, Run, cut, line, overfit, table
 
 
 def test_it_trains_on_two_pictures_and_writes_a_row():
     data = open_dataset("leaves:2")
-    arguments = argparse.Namespace(size=48, steps=3, seconds=60, every=2, learning_rate=1e-3)
-    row = overfit("banet", [cut(data[k], 48) for k in range(2)], arguments)
+    run = Run({}, size=48, learning_rate=1e-3, steps=3)
+    row = overfit("banet", [data[k] for k in range(2)], run, every=2, seconds=60)
     assert row["steps"] == 3
     assert np.isfinite(row["loss"])
     assert row["parameters"] == 66_707
     expected = "| banet | learning rate 0.001, 48 pixels | published | 0.07 | "
     assert line("banet", row).startswith(expected)
     assert "| gone | | | | | | | | no memory |" in table({"gone": {"error": "no memory"}})
+
+
+def test_runs_are_of_networks_that_exist():
+    assert set(RUNS) <= set(MODELS)
 
 
 def test_the_cut_holds_the_whole_plant():
