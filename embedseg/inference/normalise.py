@@ -25,6 +25,25 @@ def stretch_contrast(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return np.asarray(table[image])
 
 
+def on_dark_ground(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Return `image`, or 255 - `image` if more than half of it is brighter than mid grey.
+
+    Stained nuclei are dark on bright ground, fluorescent ones bright on dark ground: shown the same
+    way round, the many pictures of one kind teach the other. Mid grey is that of the channels'
+    mean, 127.5.
+    """
+    return 255 - image if np.median(image.mean(2)) > 127.5 else image
+
+
+def adjust(
+    image: NDArray[np.uint8], *, stretch: bool = False, dark_ground: bool = False
+) -> NDArray[np.uint8]:
+    """Return `image` (H, W, C) with the asked of `stretch_contrast` and then `on_dark_ground`."""
+    if stretch:
+        image = stretch_contrast(image)
+    return on_dark_ground(image) if dark_ground else image
+
+
 def normalise(image: Tensor, mean: Sequence[float] = MEAN, std: Sequence[float] = STD) -> Tensor:
     """Return (image / 255 - mean) / std for a uint8 batch (B, C, *S), channel by channel."""
     shape = (1, -1, *([1] * (image.ndim - 2)))

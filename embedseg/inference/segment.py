@@ -16,7 +16,7 @@ from clustering.base import NOISE, tensor_to_numpy
 from embedseg._cv2 import cv2
 from embedseg.inference.core import core_pixels, with_lost_pieces
 from embedseg.inference.members import closeness_to, instance_scores, join, spread
-from embedseg.inference.normalise import stretch_contrast
+from embedseg.inference.normalise import adjust
 from embedseg.inference.numbering import number
 from embedseg.inference.planes import all_finite, planes
 from embedseg.inference.result import Segmentation
@@ -106,7 +106,7 @@ def run_network(
 def picture_batch(image: Picture, spec: ModelSpec) -> torch.Tensor:
     """Return a picture at the working size as a batch (1, 3, h, w) uint8."""
     small = resize_picture(image, working_shape(image.shape[:2], spec.working_size))
-    small = stretch_contrast(small) if spec.stretch else small
+    small = adjust(small, stretch=spec.stretch, dark_ground=spec.dark_ground)
     return torch.from_numpy(np.ascontiguousarray(small.transpose(2, 0, 1)))[None]
 
 

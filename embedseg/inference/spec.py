@@ -24,8 +24,9 @@ class ModelSpec:
     `backbone` .. `training_heads` rebuild the network; `working_size` is the longer side, in
     pixels, at which it sees a whole image (0: as it is), or just (height, width), whatever the
     image's; `zoom` > 0 lets it look twice, the second time at a square of this times the extent of
-    the objects (`embedseg.inference.zoom`); its contrast is stretched if `stretch`; `mean`, `std`
-    normalise; `delta_v`, `delta_d` are the margins of its loss. The rest is how its output becomes
+    the objects (`embedseg.inference.zoom`); its contrast is stretched if `stretch`, bright ground
+    inverted if `dark_ground`; `mean`, `std` normalise; `delta_v`, `delta_d` are the margins of its
+    loss. The rest is how its output becomes
     instances: probability threshold of the foreground; clusterer with its options;
     `seed_threshold`, the closeness above which a pixel may found a cluster where there is a seed
     head, else `core_step` (its embedding differs
@@ -51,6 +52,7 @@ class ModelSpec:
     working_size: int | tuple[int, int] = 0
     zoom: float = 0.0
     stretch: bool = False
+    dark_ground: bool = False
     mean: tuple[float, ...] = MEAN
     std: tuple[float, ...] = STD
     delta_v: float = 0.5

@@ -35,6 +35,8 @@ class DataConfig:
         zoom: 0, or >= 1: show the network a square of this times the extent of the objects alone,
             not the whole image; it then segments with two looks (`embedseg.inference.zoom`).
         stretch: stretch the contrast of every image to its percentiles 1 and 99.8 (microscopy).
+        dark_ground: invert images that are bright in more than half of their pixels, so that
+            stained and fluorescent objects look alike (microscopy).
         cache: keep the resized training images in memory.
         workers: loader processes; 0 loads in the main process.
     """
@@ -49,6 +51,7 @@ class DataConfig:
     background_label: int = 0
     zoom: float = 0.0
     stretch: bool = False
+    dark_ground: bool = False
     cache: bool = True
     workers: int = 0
 

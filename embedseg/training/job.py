@@ -167,6 +167,7 @@ def spec_of(config: TrainConfig) -> ModelSpec:
         working_size=config.data.working_size,
         zoom=config.data.zoom,
         stretch=config.data.stretch,
+        dark_ground=config.data.dark_ground,
         delta_v=config.loss.delta_v,
         delta_d=0.5 * _push_margin(config),
         foreground_threshold=config.foreground_threshold,

@@ -10,7 +10,7 @@ from embedseg.data import Dataset, open_dataset, resize
 from embedseg.data.lane_sample import LaneSample, lane_sample
 from embedseg.data.sample import Sample
 from embedseg.data.splits import read_names
-from embedseg.inference.normalise import stretch_contrast
+from embedseg.inference.normalise import adjust
 from embedseg.inference.segment import working_shape
 from embedseg.inference.zoom import box_around
 from embedseg.io import InputError
@@ -89,14 +89,15 @@ def _held_out(everything: Dataset, share: float) -> list[str]:
 
 
 def _prepared(samples: Dataset, config: DataConfig) -> Dataset:
-    """Return the samples as inference prepares pictures: cut, resized, contrast stretched."""
+    """Return the samples as inference prepares pictures: cut, resized, adjusted."""
 
     def load(name: str) -> Sample:
         sample = samples.load(name)
         if config.zoom:
             sample = _cut(sample, config.zoom)
         sample = _resized(sample, working_shape(sample.labels.shape, config.working_size))
-        return replace(sample, image=stretch_contrast(sample.image)) if config.stretch else sample
+        picture = adjust(sample.image, stretch=config.stretch, dark_ground=config.dark_ground)
+        return replace(sample, image=picture)
 
     return Dataset(samples.names, load, samples.splits, samples.groups)
 

@@ -1,13 +1,16 @@
-"""Contrast stretching: percentiles to the ends, hue kept, the same network input in dim light."""
+"""Contrast and ground: percentiles to the ends, hue kept; dim or inverted, the same input."""
 
 from dataclasses import replace
 
 import numpy as np
 import torch
 
-from embedseg.inference.normalise import stretch_contrast
+from embedseg.data import Dataset, Sample
+from embedseg.inference.normalise import on_dark_ground, stretch_contrast
 from embedseg.inference.segment import run_network
 from embedseg.inference.spec import ModelSpec
+from embedseg.training.config import DataConfig
+from embedseg.training.sources import _prepared
 
 
 def picture(brightest: int) -> np.ndarray:
@@ -43,3 +46,23 @@ def test_a_dim_picture_reaches_the_network_as_the_bright_one() -> None:
     assert np.abs(seen[0] - seen[1]).max() <= 4  # rounding of the dim one's grey levels
     run_network(picture(120), network, replace(spec, stretch=False))
     assert seen[2].max() == 120
+
+
+def test_stained_and_fluorescent_nuclei_look_alike() -> None:
+    dark = np.full((20, 20, 3), 10, np.uint8)
+    dark[5:9, 5:9] = 200
+    assert on_dark_ground(dark) is dark
+    np.testing.assert_array_equal(on_dark_ground(255 - dark), dark)
+    spec = ModelSpec(backbone="unet", dark_ground=True)
+    seen = []
+    for image in (dark, 255 - dark):
+        run_network(image, lambda batch: seen.append(batch) or {"embedding": batch.float()}, spec)
+    assert torch.equal(*seen)
+
+
+def test_training_sees_the_ground_that_prediction_sees() -> None:
+    bright = Sample(np.full((8, 8, 3), 250, np.uint8), np.zeros((8, 8), np.int32))
+    data = Dataset(["a"], lambda name: bright)
+    for dark_ground, expected in ((True, 5), (False, 250)):
+        config = DataConfig(working_size=0, dark_ground=dark_ground)
+        assert (_prepared(data, config)[0].image == expected).all()
