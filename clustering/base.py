@@ -62,7 +62,7 @@ class PixelClusterer(ClusterMixin, BaseEstimator):
             self._fit_pixels(device_pixels(embedding, torch.as_tensor(mask)))
         else:
             single = np.ascontiguousarray(tensor_to_numpy(embedding), np.float32)
-            self._fit_pixels(image(single, np.ascontiguousarray(tensor_to_numpy(mask))))
+            self._fit_pixels(image(single, np.ascontiguousarray(tensor_to_numpy(mask))).gathered())
         return self._like(embedding)
 
     def fit_images(self, embeddings: Any, masks: Any) -> Self:

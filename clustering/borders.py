@@ -8,7 +8,7 @@ an instance neighbours differ by less than the instance is wide.
 from typing import Any
 
 from clustering.jit import helper, kernel, routine
-from clustering.kernels import F32, Flags
+from clustering.masks import F32, Flags
 
 
 @kernel

@@ -6,7 +6,8 @@ import numpy as np
 
 from clustering.borders import steep
 from clustering.jit import helper, kernel, routine
-from clustering.kernels import F32, I64, Flags, distances
+from clustering.kernels import distances
+from clustering.masks import F32, I64, Flags
 
 STOP = 0.25  # of the squared bandwidth: a path this near to a known mode ends there
 ROUNDS = 100  # steps of one climb, at most

@@ -11,16 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clustering.jit import helper, kernel, routine
+from clustering.masks import F32, I64, run_end, skip
 
 BLOCK = 64  # pixels
 SPAN = 16  # pixels to which distances are taken at once after a guess that was wrong
 FEW = 8  # centres: the distances to all of them cost less than a wrong guess or two
-ONES = np.uint64(0x0101010101010101)  # eight True pixels
 
-F32 = NDArray[np.float32]
 I32 = NDArray[np.int32]
-I64 = NDArray[np.int64]
-Flags = NDArray[np.bool_]
 
 
 @kernel
@@ -40,7 +37,7 @@ def assign(layout: Any, part: int, last: int, rule: Any, results: Any) -> None:
     block = np.empty((centres.shape[1], BLOCK), np.float32)
     squared = np.empty(BLOCK, np.float32)
     label = np.empty(BLOCK, np.int32)
-    gaps = np.empty(len(centres), np.float32)
+    gaps = np.empty(max(len(centres), BLOCK), np.float32)
     for chunk in range(part, last):
         guess = 0
         pixel = starts[chunk]
@@ -51,7 +48,8 @@ def assign(layout: Any, part: int, last: int, rule: Any, results: Any) -> None:
             bad[chunk] += missed
             add(block, size, label, squared, limits, sums[chunk], counts[chunk], labels[out:])
             if len(apart) > 0:
-                apart[out : out + size] = squared[:size]
+                for i in range(size):
+                    apart[out + i] = squared[i]
             out += size
 
 
@@ -71,26 +69,6 @@ def fill(layout: Any, pixel: int, last: int, block: F32) -> tuple[int, int]:
         if len(mask) > 0:
             pixel = skip(mask, words, np.uint64(0), pixel, last)
     return size, pixel
-
-
-@helper
-def run_end(mask: Flags, words: Any, pixel: int, last: int) -> int:
-    """Return the first pixel from `pixel` to `last` that is not True, or `last`."""
-    if len(mask) == 0:
-        return last
-    return skip(mask, words, ONES, pixel, last)
-
-
-@helper
-def skip(mask: Flags, words: Any, word: Any, pixel: int, last: int) -> int:
-    """Return the first pixel from `pixel` to `last` unlike the eight equal ones of `word`."""
-    value = word != 0
-    while pixel < last and mask[pixel] == value:
-        pixel += 1
-        if pixel % 8 == 0:
-            while pixel + 8 <= last and words[pixel // 8] == word:
-                pixel += 8
-    return pixel
 
 
 @helper
@@ -135,7 +113,7 @@ def decide(
             span = BLOCK
             continue
         if len(centres) <= FEW and not first_within:
-            bad += all_distances(block, done, size, centres, label, squared)
+            bad = all_distances(block, size, centres, label, squared, gaps)
             return label[size - 1], bad
         span = SPAN
         found = guess
@@ -165,9 +143,20 @@ def distances(block: F32, first: int, size: int, centre: F32, squared: F32) -> N
     """Set squared[first:size] to the squared distances of those pixels to the centre."""
     count = size - first
     out = squared[first:size]
-    out[:] = 0
     dims = len(centre)
     axis = 0
+    if dims >= 4:
+        a = block[0, first:size]
+        b = block[1, first:size]
+        c = block[2, first:size]
+        d = block[3, first:size]
+        at_a, at_b, at_c, at_d = centre[0], centre[1], centre[2], centre[3]
+        for i in range(count):
+            p, q, r, s = a[i] - at_a, b[i] - at_b, c[i] - at_c, d[i] - at_d
+            out[i] = (p * p + q * q) + (r * r + s * s)
+        axis = 4
+    else:
+        out[:] = 0
     while axis + 4 <= dims:
         a = block[axis, first:size]
         b = block[axis + 1, first:size]
@@ -187,24 +176,23 @@ def distances(block: F32, first: int, size: int, centre: F32, squared: F32) -> N
 
 
 @routine
-def all_distances(block: F32, first: int, size: int, centres: F32, label: I32, squared: F32) -> int:
-    """Set label and squared distance of the pixels first..size-1; return the bad ones."""
-    count = size - first
-    nearest = label[first:size]
-    best = squared[first:size]
-    best[:] = np.inf
-    nearest[:] = 0
-    gaps = np.empty(BLOCK, np.float32)
-    other = gaps[first:size]
+def all_distances(block: F32, size: int, centres: F32, label: I32, squared: F32, gaps: F32) -> int:
+    """Set label and squared distance of the pixels of a block; return how many of `size` are bad.
+
+    All BLOCK of them are worked on, a number that the compiler knows.
+    """
+    for i in range(BLOCK):
+        squared[i] = np.inf
+        label[i] = 0
     for centre in range(len(centres)):
-        distances(block, first, size, centres[centre], gaps)
-        for i in range(count):
-            nearer = other[i] < best[i]
-            best[i] = other[i] if nearer else best[i]
-            nearest[i] = centre if nearer else nearest[i]
+        distances(block, 0, BLOCK, centres[centre], gaps)
+        for i in range(BLOCK):
+            nearer = gaps[i] < squared[i]
+            squared[i] = gaps[i] if nearer else squared[i]
+            label[i] = np.int32(centre) if nearer else label[i]
     bad = 0
-    for i in range(count):
-        bad += not best[i] < np.inf
+    for i in range(size):
+        bad += not squared[i] < np.inf
     return bad
 
 
@@ -216,16 +204,17 @@ def search(
 
     A distance that is no number gives infinity.
     """
-    gaps[:] = 0
+    count = across.shape[1]
+    gaps[:count] = 0
     for axis in range(across.shape[0]):
         row = across[axis]
         value = block[axis, pixel]
-        for centre in range(len(row)):
+        for centre in range(count):
             gap = value - row[centre]
             gaps[centre] += gap * gap
     best = np.float32(np.inf)
     nearest = 0
-    for centre in range(len(gaps)):
+    for centre in range(count):
         if first_within and gaps[centre] <= limits[centre]:
             return centre, gaps[centre]
         if gaps[centre] < best:
@@ -240,16 +229,16 @@ def add(
     labels: I32,
 ) -> None:  # fmt: skip
     """Write the labels of a block and add its pixels within the limits to their centres' sums."""
+    for i in range(size):
+        own = label[i]
+        labels[i] = own if squared[i] <= limits[own] else ~own
     i = 0
     while i < size:
-        own = label[i]
-        limit = limits[own]
-        inside = squared[i] <= limit
+        own = labels[i]
         end = i + 1
-        while end < size and label[end] == own and (squared[end] <= limit) == inside:
+        while end < size and labels[end] == own:
             end += 1
-        labels[i:end] = own if inside else ~own
-        if inside:
+        if own >= 0:
             counts[own] += end - i
             for axis in range(len(block)):
                 row = block[axis, i:end]
@@ -304,37 +293,19 @@ def move(block: F32, chunk: int, sums: Any, counts: I64, centre: int, count: int
 
 
 @kernel
-def take(layout: Any, ranks: I64, places: I64, out: F32) -> None:
-    """Copy the True pixels of these ascending ranks (M,) into out (E, M), their places (M,) too."""
-    values, mask, words, pixel_step, axis_step, starts, offsets = layout
-    part = 0
-    pixel = 0
-    seen = 0  # True pixels before `pixel`
-    for index in range(len(ranks)):
-        rank = ranks[index]
-        while rank >= offsets[part + 1]:
-            part += 1
-            pixel = starts[part]
-            seen = offsets[part]
-        if len(mask) == 0:
-            pixel = rank
-        else:
-            pixel, seen = find(mask, words, pixel, seen, rank)
-        places[index] = pixel
-        for axis in range(len(out)):
-            out[axis, index] = values[pixel * pixel_step + axis * axis_step]
+def certain(centres: F32, owner: I32, reach: F32, first_within: bool, out: F32) -> None:
+    """Set out (C,) to half the way from each centre (C, E) to the nearest of another owner (C,).
 
-
-@routine
-def find(mask: Flags, words: Any, pixel: int, seen: int, rank: int) -> tuple[int, int]:
-    """Return the True pixel of this rank and `rank`, from a pixel with `seen` True ones before."""
-    while seen < rank or not mask[pixel]:
-        if pixel % 8 == 0 and pixel + 8 <= len(mask):
-            here: Any = np.int64((words[pixel // 8] * ONES) >> np.uint64(56))  # sum of eight bytes
-            if seen + here <= rank:
-                pixel += 8
-                seen += here
-                continue
-        seen += mask[pixel]
-        pixel += 1
-    return pixel, seen
+    With `first_within` it is the way to the nearest ball of the reach (C,) around an earlier one.
+    """
+    for centre in range(len(centres)):
+        nearest = np.float32(np.inf)
+        for other in range(centre if first_within else len(centres)):
+            squared = np.float32(0)
+            for axis in range(centres.shape[1]):
+                squared += (centres[centre, axis] - centres[other, axis]) ** 2
+            if first_within:
+                nearest = min(nearest, np.sqrt(squared) - reach[other])
+            elif owner[other] != owner[centre]:
+                nearest = min(nearest, np.sqrt(squared) / 2)
+        out[centre] = nearest

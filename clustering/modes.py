@@ -27,8 +27,11 @@ def telling(pixels: Pixels | TensorPixels, step: float) -> float:
 
     PROBE pixels are looked at.
     """
+    if step <= 0:
+        return 0.0
     some = pixels.candidates(spread(len(pixels), PROBE), step)
-    return step if 2 * len(some.free().places) > len(some.places) else 0.0
+    borders.bar(some.founders(), some.barred)
+    return step if 2 * np.count_nonzero(some.barred) < len(some.barred) else 0.0
 
 
 @dataclass(frozen=True)
@@ -90,7 +93,7 @@ class Hill:
             lost = len(ranks) - np.count_nonzero(near | sample.barred)
             if lost <= mess * len(ranks) or len(ranks) < size:
                 break
-        return modes, sample.points[:, near]
+        return modes, sample.points.take(np.flatnonzero(near), axis=1)
 
     def of_far(
         self, pixels: Pixels | TensorPixels, far: NDArray[np.int64], sample: Array, known: Array

@@ -51,7 +51,8 @@ def assign(
 
     Raises ValueError if a coordinate is NaN or infinite.
     """
-    reach = np.broadcast_to(np.float32(distance), len(centres))
+    reach = np.empty(len(centres), np.float32)
+    reach[:] = distance
     found = pixels.to_centres(centres, reach, first_within, n_threads, keep, groups)
     if found.bad:
         raise ValueError(

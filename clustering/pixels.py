@@ -10,6 +10,7 @@ depend on the number of threads.
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import pairwise
 from threading import Thread
 from typing import Any, NamedTuple
@@ -17,14 +18,25 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from clustering import borders, kernels
+from clustering import borders, kernels, masks
 from clustering.assign import squared_distances
 
 Array = NDArray[np.float32]
 
+
+def _read_only(array: NDArray) -> NDArray:
+    """Return a read-only view: memory-mapped and writable input then share compiled kernels."""
+    view = array.view()
+    view.flags.writeable = False
+    return view
+
+
 NO_SHAPE = np.empty(0, np.int64)  # of points that are no image
+NO_MASK = _read_only(np.empty(0, np.bool_))  # all pixels
+NO_WORDS = _read_only(np.empty(0, np.uint64))
 CHUNK = 16384  # pixels of the smallest chunk
 CHUNKS = 128  # most chunks
+SPARSE = 8  # sparse is a mask with fewer than one True pixel in so many
 WORK = 1 << 18  # coordinates below which a second thread costs more than it saves
 
 
@@ -72,7 +84,7 @@ class Pixels:
     `words` are the bytes of the mask, eight at a time, without the last ones of an odd number.
     `shape` (D,) is that of the image, (0,) of points without one.
     `starts` (G + 1,) are the first pixels of the chunks, `offsets` (G + 1,) how many True pixels
-    come before each.
+    come before each. The `places` (N,) in the image `origin` are those of `gathered` pixels.
     """
 
     values: Array
@@ -84,6 +96,8 @@ class Pixels:
     starts: NDArray[np.int64]
     offsets: NDArray[np.int64]
     shape: NDArray[np.int64]
+    origin: "Pixels | None" = None
+    places: NDArray[np.int64] | None = None
 
     def __len__(self) -> int:
         return int(self.offsets[-1])
@@ -98,15 +112,43 @@ class Pixels:
         Those farther than `step` from a True neighbour in the image found no cluster; 0: all may.
         """
         points, places = self._take(ranks)
-        shape = self.shape if step > 0 else NO_SHAPE
+        image = self if self.origin is None else self.origin
+        places = places if self.places is None else self.places[places]
+        shape = image.shape if step > 0 else NO_SHAPE
         barred = np.zeros(len(ranks), np.bool_)
-        return Candidates(points, barred, places, (self.layout(), shape, np.float32(step) ** 2))
+        return Candidates(points, barred, places, (image.layout(), shape, np.float32(step) ** 2))
 
     def _take(self, ranks: NDArray[np.int64]) -> tuple[Array, NDArray[np.int64]]:
         out = np.empty((self.dims, len(ranks)), np.float32)
         places = np.empty(len(ranks), np.int64)
-        kernels.take(self.layout(), ranks, places, out)
+        masks.take(self.layout(), ranks, places, out)
         return out, places
+
+    def gathered(self) -> "Pixels":
+        """Return a copy of these pixels side by side if they are few and sparse, else the view.
+
+        Every pass over such pixels would spend most of its time on the mask.
+        """
+        count = len(self)
+        if count == 0 or count * self.dims >= WORK or count * SPARSE > len(self.mask):
+            return self
+        values = np.empty((self.dims, count), np.float32)
+        places = np.empty(count + 1, np.int64)
+        masks.gather(self.layout(), places, values)
+        starts = _chunk_starts(count)
+        return Pixels(
+            values=_read_only(values.reshape(-1)),
+            mask=NO_MASK,
+            words=NO_WORDS,
+            dims=self.dims,
+            pixel_step=1,
+            axis_step=count,
+            starts=starts,
+            offsets=starts,
+            shape=NO_SHAPE,
+            origin=self,
+            places=places[:count],
+        )
 
     def to_centres(
         self,
@@ -136,7 +178,7 @@ class Pixels:
             kernels.assign(self.layout(), first, last, rule, results)
 
         self.over_chunks(task, n_threads)
-        return Nearest(labels, sums.sum(axis=0), counts.sum(axis=0), int(bad.sum()), apart)
+        return Nearest(labels, _total(sums), _total(counts), int(_total(bad)), apart)
 
     def join(
         self, found: Nearest, centres: Array, fresh: Array, distance: float, n_threads: int | None
@@ -158,7 +200,7 @@ class Pixels:
             kernels.join(self.layout(), first, last, rule, results)
 
         self.over_chunks(task, n_threads)
-        moved, by = sums.sum(axis=0), counts.sum(axis=0)
+        moved, by = _total(sums), _total(counts)
         moved[: len(centres)] += found.sums
         by[: len(centres)] += found.counts
         return Nearest(found.labels, moved, by, 0, found.apart)
@@ -204,8 +246,8 @@ def rows(points: Array) -> Pixels:
     starts = _chunk_starts(count)
     return Pixels(
         values=_read_only((points.T if by_axis else points).reshape(-1)),
-        mask=_read_only(np.empty(0, np.bool_)),
-        words=_read_only(np.empty(0, np.uint64)),
+        mask=NO_MASK,
+        words=NO_WORDS,
         dims=dims,
         pixel_step=1 if by_axis else dims,
         axis_step=count if by_axis else 1,
@@ -218,10 +260,12 @@ def rows(points: Array) -> Pixels:
 def image(embedding: Array, mask: NDArray[np.bool_]) -> Pixels:
     """Return the view of the True pixels of mask (*S) in embedding (E, *S), both C-contiguous."""
     flat = mask.reshape(-1)
-    if flat.view(np.uint8).max(initial=0) > 1 or flat.ctypes.data % 8:
-        flat = flat.view(np.uint8) != 0
+    if flat.ctypes.data % 8:
+        flat = flat.copy()
     starts = _chunk_starts(flat.size)
-    counts = [np.count_nonzero(flat[a:b]) for a, b in pairwise(starts)]
+    offsets = np.zeros(len(starts), np.int64)
+    if not masks.survey(flat.view(np.uint8), starts, offsets):
+        return image(embedding, mask.view(np.uint8) != 0)
     return Pixels(
         values=_read_only(embedding.reshape(-1)),
         mask=_read_only(flat),
@@ -230,7 +274,7 @@ def image(embedding: Array, mask: NDArray[np.bool_]) -> Pixels:
         pixel_step=1,
         axis_step=flat.size,
         starts=starts,
-        offsets=np.concatenate([[0], np.cumsum(counts)]).astype(np.int64),
+        offsets=offsets,
         shape=np.array(mask.shape, np.int64),
     )
 
@@ -241,8 +285,14 @@ def spread(count: int, size: int) -> NDArray[np.int64]:
     A constant stride would hit the same columns of every row; these places follow the golden ratio.
     """
     size = min(count, size)
-    places = (np.arange(size) * 0.6180339887498949) % 1.0
-    return ((np.arange(size) + places) * (count / max(size, 1))).astype(np.int64)
+    return (_strata(size) * (count / max(size, 1))).astype(np.int64)
+
+
+@lru_cache(maxsize=4)
+def _strata(size: int) -> NDArray[np.float64]:
+    """Return one place in each of the ranges [0, 1), [1, 2), ... [size - 1, size)."""
+    steps = np.arange(size)
+    return _read_only(steps + (steps * 0.6180339887498949) % 1.0)
 
 
 def _chunk_starts(count: int) -> NDArray[np.int64]:
@@ -250,11 +300,9 @@ def _chunk_starts(count: int) -> NDArray[np.int64]:
     return np.append(np.arange(0, count, step), count).astype(np.int64)
 
 
-def _read_only(array: NDArray) -> NDArray:
-    """Return a read-only view: memory-mapped and writable input then share compiled kernels."""
-    view = array.view()
-    view.flags.writeable = False
-    return view
+def _total(parts: NDArray[Any]) -> Any:
+    """Return the sum over the chunks."""
+    return parts[0] if len(parts) == 1 else parts.sum(axis=0)
 
 
 def _sure(
@@ -265,17 +313,11 @@ def _sure(
     Nearest: half the way to the nearest other centre, or to the nearest of another group but within
     reach. First within reach: what no earlier centre's reach touches.
     """
-    gaps = np.sqrt(squared_distances(centres, centres))
-    if first_within:
-        gaps -= reach
-        gaps[np.triu_indices(len(gaps))] = np.inf
-        certain = np.clip(gaps.min(axis=1), 0, reach)
-    elif groups is not None:
-        gaps[groups[:, None] == groups] = np.inf
-        certain = np.minimum(gaps.min(axis=1) / 2, reach)
-    else:
-        np.fill_diagonal(gaps, np.inf)
-        certain = gaps.min(axis=1) / 2
+    certain = np.empty(len(centres), np.float32)
+    owner = np.arange(len(centres), dtype=np.int32) if groups is None else groups
+    kernels.certain(centres, owner, reach, first_within, certain)
+    if first_within or groups is not None:
+        certain = np.clip(certain, 0, reach)
     return _slack(certain**2)
 
 

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from clustering.climbing import copy
 from clustering.jit import helper, kernel
-from clustering.kernels import F32, I32, I64, distances
+from clustering.kernels import I32, distances
+from clustering.masks import F32, I64
 
 INFINITE = np.int32(0x7F800000)  # float32's infinity as bits, which order numbers >= 0 as they are
 

@@ -7,7 +7,16 @@ import numpy as np
 import pytest
 import torch
 
-from clustering import CLUSTERERS, DBSCAN, HDBSCAN, MeanShift, ThresholdClustering, base, jit
+from clustering import (
+    CLUSTERERS,
+    DBSCAN,
+    HDBSCAN,
+    MeanShift,
+    ThresholdClustering,
+    base,
+    borders,
+    jit,
+)
 from clustering import pixels as pixel_view
 from clustering.nearest import assign, extend
 from clustering.pixels import rows, spread
@@ -127,8 +136,9 @@ def test_spread_ranks_are_distinct_and_cover():
 def test_import_compiles_nothing():
     code = (
         "import clustering\n"
-        "from clustering import borders, climbing, kernels, spanning\n"
-        "print(sum(len(f.compiled.signatures) for m in (borders, climbing, kernels, spanning)\n"
+        "from clustering import borders, climbing, kernels, masks, spanning\n"
+        "modules = borders, climbing, kernels, masks, spanning\n"
+        "print(sum(len(f.compiled.signatures) for m in modules\n"
         "          for f in vars(m).values() if hasattr(f, 'compiled')))\n"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
@@ -184,3 +194,65 @@ def test_masks_are_walked_in_words_and_bytes(share):
         np.testing.assert_array_equal(pixels.take(ranks), embedding[:, mask][:, ranks])
         sums = assign(pixels, np.zeros((1, 3), np.float32), 99.0).means[0]
         np.testing.assert_allclose(sums, embedding[:, mask].mean(axis=1), atol=1e-6)
+
+
+@pytest.mark.parametrize(("share", "step"), [(0.05, 1.0), (0.5, 2.0), (0.99, 3.0)])
+def test_few_pixels_side_by_side_are_those_of_the_mask(share, step, monkeypatch):
+    monkeypatch.setattr("clustering.pixels.SPARSE", 0)
+    rng = np.random.default_rng(9)
+    mask = rng.random((41, 211)) < share
+    mask[-1, -1] = True  # beyond the last word
+    embedding = rng.normal(size=(3, *mask.shape)).astype(np.float32)
+    view = pixel_view.image(embedding, mask)
+    few = view.gathered()
+    assert few.axis_step == len(few) == mask.sum()  # no longer the image's own memory
+    ranks = spread(len(few), 70)
+    np.testing.assert_array_equal(few.take(ranks), embedding[:, mask][:, ranks])
+    found, wanted = (pixels.candidates(ranks, step) for pixels in (few, view))
+    np.testing.assert_array_equal(found.places, np.flatnonzero(mask)[ranks])
+    for some in (found, wanted):
+        borders.bar(some.founders(), some.barred)
+    assert 0 < wanted.barred.sum() < len(ranks)
+    np.testing.assert_array_equal(found.barred, wanted.barred)
+
+
+@pytest.mark.parametrize("estimator", ALL, ids=str)
+def test_results_do_not_depend_on_where_the_pixels_lie(estimator, monkeypatch):
+    embedding, labels = image(np.random.default_rng(10), (70, 301))
+    assert (labels > 0).mean() > 0.5
+    view = estimator.fit_image(embedding, labels > 0).labels_
+    monkeypatch.setattr("clustering.pixels.SPARSE", 0)
+    np.testing.assert_array_equal(estimator.fit_image(embedding, labels > 0).labels_, view)
+
+
+@pytest.mark.parametrize("size", [1, 7, 240, 16384, 40_001])
+def test_true_pixels_are_counted_whatever_bytes_mean_true(size):
+    mask = np.random.default_rng(size).random(size) < 0.6
+    mask[-1] = True
+    for true in (1, 2, 255):
+        given = np.where(mask, true, 0).astype(np.uint8).view(bool)
+        pixels = pixel_view.image(np.zeros((1, size), np.float32), given)
+        wanted = [np.count_nonzero(mask[:stop]) for stop in pixels.starts]
+        np.testing.assert_array_equal(pixels.offsets, wanted)
+
+
+@pytest.mark.parametrize("kind", ["nearest", "groups", "first within"])
+def test_a_distance_that_is_sure_leaves_no_choice(kind):
+    rng = np.random.default_rng(11)
+    centres = rng.normal(size=(12, 2)).astype(np.float32)
+    reach = rng.uniform(0.1, 1.0, 12).astype(np.float32)
+    groups = np.arange(12, dtype=np.int32) // 3
+    gaps = np.linalg.norm(centres[:, None] - centres, axis=2)
+    if kind == "nearest":
+        wanted = np.where(np.eye(12), np.inf, gaps).min(axis=1) / 2
+    elif kind == "groups":
+        others = np.where(groups[:, None] == groups, np.inf, gaps)
+        wanted = np.minimum(others.min(axis=1) / 2, reach)
+    else:
+        earlier = [(gaps[c, :c] - reach[:c]).min(initial=np.inf) for c in range(12)]
+        wanted = np.clip(earlier, 0, reach)
+    sure = pixel_view._sure(
+        centres, reach, kind == "first within", groups if kind == "groups" else None
+    )
+    np.testing.assert_allclose(np.sqrt(sure), wanted, rtol=1e-5)
+    assert (np.sqrt(sure.astype(float)) <= wanted).all()
