@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from embedseg._cv2 import cv2
 from embedseg.io.atomic import atomic_path
 from embedseg.io.errors import InputError
 from embedseg.io.pixels import Stored, read_stored
@@ -35,7 +36,7 @@ def read_image(path: str | Path) -> RGB:
 def write_image(path: str | Path, image: npt.NDArray[np.uint8], *, fast: bool = False) -> None:
     """Write an (H, W, 3) or (H, W) uint8 array as PNG, whole or not at all.
 
-    `fast` takes a twentieth of the time at about the same size; drawings become a few times larger.
+    `fast` takes about an eighth of the time at about the same size; drawings become larger.
     """
     image = np.asarray(image)
     if image.dtype != np.uint8 or not (image.ndim == 2 or image.shape[2:] == (3,)):
@@ -44,10 +45,8 @@ def write_image(path: str | Path, image: npt.NDArray[np.uint8], *, fast: bool = 
         )
     if not image.size:
         raise ValueError(f"image has no pixels: {image.shape}; nothing to write to {path}")
-    from embedseg.io.png import encode_png
-
     with atomic_path(path) as temporary:
-        temporary.write_bytes(encode_png(image) if fast else _png(image))
+        temporary.write_bytes(_fast_png(image) if fast else _png(image))
 
 
 def _png(image: npt.NDArray[np.uint8]) -> bytes:
@@ -56,6 +55,17 @@ def _png(image: npt.NDArray[np.uint8]) -> bytes:
     file = BytesIO()
     Image.fromarray(image).save(file, format="PNG")
     return file.getvalue()
+
+
+def _fast_png(image: npt.NDArray[np.uint8]) -> bytes:
+    """Return a PNG file whose compression looks for runs alone, not for other repetitions."""
+    options = (
+        (cv2.IMWRITE_PNG_COMPRESSION, 1),
+        (cv2.IMWRITE_PNG_STRATEGY, cv2.IMWRITE_PNG_STRATEGY_RLE),
+        (cv2.IMWRITE_PNG_FILTER, cv2.IMWRITE_PNG_FILTER_SUB),
+    )
+    pixels = image if image.ndim == 2 else cv2.cvtColor(image, cv2.COLOR_RGB2BGR)
+    return bytes(cv2.imencode(".png", pixels, [number for pair in options for number in pair])[1])
 
 
 def _colours(stored: Stored, path: Path) -> npt.NDArray[Any]:
