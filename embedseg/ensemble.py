@@ -29,6 +29,11 @@ class Ensemble(Segmenter):
         """Load several run folders, files or names of shipped models."""
         return cls([Model.load(path, device=device, amp=amp) for path in paths])
 
+    @property
+    def prepared(self) -> bool:
+        """Whether an engine prepares a network anew for another number of threads."""
+        return any(model.prepared for model in self.models)
+
     def members(self) -> list[Member]:
         """Return each network with its own spec."""
         return [(model, model.spec) for model in self.models]

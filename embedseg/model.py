@@ -1,7 +1,7 @@
 """A trained model: the network with what inference needs, in one file, a run folder or shipped."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from inspect import signature
 from pathlib import Path
 from typing import Self
@@ -11,6 +11,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
 from embedseg.device import Amp, autocast, channels_last, choose_amp, choose_device
+from embedseg.inference.engines import EngineNetwork
 from embedseg.inference.joint import Member
 from embedseg.inference.normalise import normalise
 from embedseg.inference.segmenter import Segmenter
@@ -43,13 +44,31 @@ class Model(Segmenter):
         self.amp = choose_amp(amp, self.device)
         self.spec, self.name = spec, name
         self.network = channels_last(network.to(self.device)).eval()
+        self.compute: Callable[[torch.Tensor], Mapping[str, torch.Tensor]] = self.network
+
+    def use_engine(self, engine: str) -> None:
+        """Let `engine` (of `embedseg.inference.engines.ENGINES`) compute the network from now on.
+
+        Raises ValueError for an engine that is not here, or not for this device and precision.
+        """
+        if self.device.type != "cpu" or self.amp != "off":
+            raise ValueError(
+                f"engine {engine!r} computes in float32 on a processor, not in {self.amp} on "
+                f"{self.device}; add --device cpu --amp off, or leave --engine out"
+            )
+        self.compute = EngineNetwork(self.network, engine)
+
+    @property
+    def prepared(self) -> bool:
+        """Whether an engine prepares the network anew for another number of threads."""
+        return self.compute is not self.network
 
     @torch.inference_mode()
     def __call__(self, batch: torch.Tensor) -> dict[str, torch.Tensor]:
         """Return the outputs for a uint8 batch (B, C, H, W), in float32."""
         image = normalise(batch.to(self.device), self.spec.mean, self.spec.std)
         with autocast(self.device, self.amp):
-            outputs = self.network(image.to(memory_format=torch.channels_last))
+            outputs = self.compute(image.to(memory_format=torch.channels_last))
         return {name: value.float() for name, value in outputs.items()}
 
     def members(self) -> list[Member]:

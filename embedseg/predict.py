@@ -70,7 +70,8 @@ def predict_files(
     task = Task(model, clusterer, foreground, out, products, names, Lock())
     bar = tqdm(total=len(images), unit="image", disable=None)
     with bar:
-        jobs = side_by_side(task.run, images, model.device, model.spec.working_size)
+        size = model.spec.working_size
+        jobs = side_by_side(task.run, images, model.device, size, alike=model.prepared)
         for path, job in jobs:
             try:
                 tables[path] = job.result()

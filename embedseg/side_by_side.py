@@ -30,12 +30,14 @@ def side_by_side(
     paths: Sequence[Path],
     device: torch.device,
     working_size: int | tuple[int, int] = 0,
+    alike: bool = False,
 ) -> Iterator[tuple[Path, "Future[Result]"]]:
     """Yield each path, in order, with the future of `job(path)`.
 
     On a processor with T threads (`torch.get_num_threads`) up to MOST jobs run at a time, or FEW
     for a large working size, each with its share of the threads; what does not fill a last row goes
-    one by one with all threads. Beside another device BESIDE_A_GPU jobs run, each with all threads.
+    one by one with all threads, unless they shall be `alike`, for what must be prepared anew for
+    another number of threads. Beside another device BESIDE_A_GPU jobs run, each with all threads.
     """
     threads = torch.get_num_threads()
     if device.type != "cpu":
@@ -43,7 +45,7 @@ def side_by_side(
         return
     small = 0 < np.max(working_size) <= LARGE
     workers = min(MOST if small else FEW, threads)
-    whole = len(paths) // workers * workers
+    whole = len(paths) if alike else len(paths) // workers * workers
     yield from _at_a_time(job, paths[:whole], workers, threads // workers)
     yield from _at_a_time(job, paths[whole:], 1, threads)
 

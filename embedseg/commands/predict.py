@@ -3,6 +3,7 @@
 import argparse
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from embedseg.commands import drive
 from embedseg.commands.common import (
@@ -13,6 +14,10 @@ from embedseg.commands.common import (
     add_views,
     load_joint,
 )
+
+if TYPE_CHECKING:
+    from embedseg.ensemble import Ensemble
+    from embedseg.model import Model
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -30,6 +35,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     parser.add_argument("--foreground", type=Path, metavar="DIR", help="masks to use as foreground")
     parser.add_argument("--bandwidth", type=float, help="of mean-shift, instead of the model's own")
+    parser.add_argument(
+        "--engine",
+        choices=("torch", "compile", "onnxruntime", "openvino"),
+        help="what computes the network on a processor, in float32 (default: torch, unfolded)",
+    )
     add_device(parser)
     add_views(parser)
 
@@ -37,6 +47,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Segment pictures; print what was written, report what failed."""
     if drive.is_video(arguments.out) or drive.is_video(arguments.images[0]):
+        if arguments.engine:
+            raise ValueError("--engine goes with pictures; leave it out for a video")
         return drive.run(arguments)
     if arguments.rate is not None:
         raise ValueError("--rate goes with a video: give --out NAME.mp4")
@@ -46,7 +58,7 @@ def run(arguments: argparse.Namespace) -> int:
 
     keep_memory()
     images = list_images(arguments.images)
-    model = load_joint(arguments)
+    model = load_for_engine(arguments)
     clusterer = None
     if arguments.bandwidth is not None:
         from clustering import MeanShift
@@ -71,3 +83,17 @@ def run(arguments: argparse.Namespace) -> int:
     if failed:
         print(f"{failed} of {done + failed} images failed, see above", file=sys.stderr)
     return (PARTLY_FAILED if done else FAILED) if failed else 0
+
+
+def load_for_engine(arguments: argparse.Namespace) -> "Model | Ensemble":
+    """Load the model, or the models, and let --engine compute their networks, if it is given."""
+    if arguments.engine is None:
+        return load_joint(arguments)
+    if arguments.device == "auto":
+        arguments.device = "cpu"
+    if arguments.amp == "auto":
+        arguments.amp = "off"
+    model = load_joint(arguments)
+    for member in getattr(model, "models", [model]):
+        member.use_engine(arguments.engine)
+    return model

@@ -26,6 +26,8 @@ def position_maps(
     dtype: torch.dtype,
 ) -> Tensor:
     """Return (channels, *size): the coordinates, if wanted, then the waves."""
+    if not waves and coordinates:  # an exporter cannot join a map of no channels
+        return coordinate_maps(size, device, dtype)
     maps = [coordinate_maps(size, device, dtype)] if coordinates else []
     return torch.cat([*maps, wave_maps(size, waves, device, dtype)])
 
