@@ -1,8 +1,9 @@
 """What the representation can reach on TuSimple: truth -> strokes -> ideal embeddings -> the score.
 
 Every frame's lanes become strokes at 512 x 256, whose pixels get embeddings of zero loss;
-mean-shift clusters them and every cluster becomes a curve in the picture of 1280 x 720, read at the
-truth's rows. What is lost of the score is lost by strokes, clustering and curves alone.
+mean-shift clusters them and every cluster, split where it is two lanes, becomes a curve in the
+picture of 1280 x 720, read at the truth's rows. What is lost of the score is lost by strokes,
+clustering and curves alone.
 
     python scripts/lane_ceiling.py LABELS.json [--every N] [--width PX] [--degree N] [--spline]
 """
@@ -18,6 +19,7 @@ from numpy.typing import NDArray
 from clustering import MeanShift
 from embedseg.lanes.curves import fit_lanes
 from embedseg.lanes.masks import draw_lanes
+from embedseg.lanes.pieces import split_lanes
 from embedseg.lanes.tusimple import SIZE, from_record, read_records, to_record
 from embedseg.metrics.lanes import TuSimpleScore, tusimple_score
 
@@ -37,6 +39,7 @@ def ceiling(
         clusters = MeanShift(bandwidth=BANDWIDTH).fit_image(ideal_embedding(labels, rng), mask)
         segmented = np.zeros(WORKING, np.int32)
         segmented[mask] = clusters.labels_ + 1
+        segmented, _ = split_lanes(segmented)
         lanes = fit_lanes(segmented, SIZE, name=record["raw_file"], **curve)
         found.append(to_record(lanes, record["h_samples"]))
     return tusimple_score(found, truth)

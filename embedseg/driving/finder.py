@@ -22,6 +22,7 @@ from embedseg.inference.segment import not_finite, picture_batch
 from embedseg.io import InputError
 from embedseg.lanes.curves import Method, fit_lanes
 from embedseg.lanes.hnet import HNet, image_homography
+from embedseg.lanes.pieces import split_lanes
 from embedseg.lanes.polylines import Lanes, Points
 from embedseg.model import Model
 
@@ -97,19 +98,21 @@ class LaneFinder:
         if self.hnet is not None:
             plane = image_homography(self.hnet, image)
         labels, means = self.cluster(*(outputs[key][index] for key in HEADS if key in outputs))
+        least = -(-self.model.spec.min_size // self.model.spec.output_stride**2)
+        labels, origin = split_lanes(labels, min_pixels=least)
         lanes = fit_lanes(
             labels,
             (image.shape[0], image.shape[1]),
             method=self.method,
             degree=self.degree,
             homography=plane,
-            min_pixels=-(-self.model.spec.min_size // self.model.spec.output_stride**2),
+            min_pixels=least,
             step=self.step,
             name=name,
         )
         tall = [i for i, lane in enumerate(lanes.points) if not is_speck(lane, image.shape[0])]
         order = sorted(tall, key=lambda i: foot(lanes.points[i], image.shape[0]))
-        kept = [lanes.ids[i] - 1 for i in order]
+        kept = [origin[lanes.ids[i]] - 1 for i in order]
         return Found(
             Lanes(tuple(lanes.points[i] for i in order), lanes.size, name),
             means[kept] if kept else np.zeros((0, means.shape[1]), np.float32),

@@ -38,28 +38,28 @@ def trace(runs, shape, scale, to_plane, to_image, form, step):  # type: ignore[n
     t = (v - low) / half - 1.0
     kind, smoothing = int(form[0]), form[2]
     n = _terms(kind, int(form[1]), row)
-    coefficients = fit(t, u, length, unit * _slant(row, middle, length), kind, n, smoothing)
+    coefficients = fit(t, u, length, unit * slant(row, middle, length), kind, n, smoothing)
 
     curve = (coefficients, kind, low, half)
     path = (row, middle, scale, to_plane, to_image)
     slope = _columns(row + 0.5, curve, path) - _columns(row - 0.5, curve, path)
-    slant = np.sqrt(1.0 + slope**2)
-    radius = weighted_median(length / 2.0 / slant, length)
-    offset = np.abs(u - evaluate(t, coefficients, kind)) / unit / slant
+    tilt = np.sqrt(1.0 + slope**2)
+    radius = weighted_median(length / 2.0 / tilt, length)
+    offset = np.abs(u - evaluate(t, coefficients, kind)) / unit / tilt
     near = offset <= OUTLIER * max(radius, 1.0)
     if not near.any():
         near[:] = True
     cut = (runs[1][seen] == 0) | (runs[2][seen] == shape[1] - 1)
     top, bottom, inner = _ends(row, near, cut, radius, shape[0])
     if inner.sum() >= max(REST * near.sum(), n + 1.0):
-        coefficients = refit(t, u, length * inner, unit * slant, (kind, smoothing), coefficients)
+        coefficients = refit(t, u, length * inner, unit * tilt, (kind, smoothing), coefficients)
     rows = _rows((top + 0.5) * scale[0] - 0.5, (bottom + 0.5) * scale[0] - 0.5, step)
     points = _points((rows + 0.5) / scale[0] - 0.5, (coefficients, kind, low, half), path)
     return _inside(points, shape[1] * scale[1])
 
 
 @kernel
-def _slant(row, middle, weight):  # type: ignore[no-untyped-def]
+def slant(row, middle, weight):  # type: ignore[no-untyped-def]
     """Return how many columns one pixel across the lane is, from a straight line: >= 1."""
     total = weight.sum()
     dy = row - np.dot(weight, row) / total
@@ -144,12 +144,19 @@ def _rows(first, last, step):  # type: ignore[no-untyped-def]
 
 @kernel
 def _inside(points, width):  # type: ignore[no-untyped-def]
-    """Return the points with both ends cut where the curve enters x in [-1/2, width - 1/2]."""
+    """Return the longest way of the curve with x in [-1/2, width - 1/2], ends on the border.
+
+    A lane that leaves the picture does not come back: what does is a curve led astray.
+    """
     low, high = -0.5, width - 0.5
-    inside = np.flatnonzero((points[:, 0] >= low) & (points[:, 0] <= high))
-    if not len(inside):
+    begin, end, first = 0, -1, 0
+    for i in range(len(points)):
+        if not low <= points[i, 0] <= high:
+            first = i + 1
+        elif i - first > end - begin:
+            begin, end = first, i
+    if end < begin:
         return points[:0]
-    begin, end = inside[0], inside[-1]
     out = points[max(begin - 1, 0) : min(end + 2, len(points))].copy()
     if begin > 0:
         _to_border(out, 0, 1, low, high)
