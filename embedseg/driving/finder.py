@@ -94,12 +94,12 @@ class LaneFinder:
         self, outputs: dict[str, NDArray[np.float32]], index: int, image: Picture, name: str
     ) -> Found:
         """Return the lanes of picture `index` of the network's outputs."""
-        plane = self.homography
-        if self.hnet is not None:
-            plane = image_homography(self.hnet, image)
         labels, means = self.cluster(*(outputs[key][index] for key in HEADS if key in outputs))
         least = -(-self.model.spec.min_size // self.model.spec.output_stride**2)
         labels, origin = split_lanes(labels, min_pixels=least)
+        plane = self.homography
+        if self.hnet is not None:
+            plane = image_homography(self.hnet, image, first_row(labels, image.shape[0]))
         lanes = fit_lanes(
             labels,
             (image.shape[0], image.shape[1]),
@@ -160,6 +160,12 @@ def foreground(logits: NDArray[np.float32], threshold: float) -> NDArray[np.bool
     top = logits[1:].max(axis=0)
     rest = top + np.log(np.exp(logits[1:] - top).sum(axis=0))
     return np.asarray(rest - logits[0] > edge)
+
+
+def first_row(labels: NDArray[np.int32], height: int) -> float | None:
+    """Return the row of a picture of `height` in which labels (h, w) begin; None without any."""
+    rows = np.flatnonzero(labels.any(axis=1))
+    return float((rows[0] + 0.5) * height / len(labels) - 0.5) if len(rows) else None
 
 
 def logit(probability: float) -> float:

@@ -26,7 +26,7 @@ from embedseg.data.lane_sample import LaneSample
 from embedseg.data.sample import Sample
 from embedseg.device import choose_device
 from embedseg.io import InputError, atomic_path
-from embedseg.lanes.hnet import HNet, hnet_loss, lane_points, save_hnet, thumbnail
+from embedseg.lanes.hnet import HNet, cleared, hnet_loss, lane_points, save_hnet, thumbnail
 from embedseg.training.run_folder import environment
 
 logger = logging.getLogger(__name__)
@@ -185,11 +185,12 @@ def advance(job: Job, data: LaneSet, config: HNetConfig) -> float:
 
 @torch.inference_mode()
 def homographies(net: HNet, data: LaneSet, batch: int = 64) -> Tensor:
-    """Return H (N, 3, 3), normalised, of all pictures."""
+    """Return H (N, 3, 3), normalised, of all pictures, each with its lanes below the horizon."""
     net.eval()
     device = next(net.parameters()).device
     parts = torch.split(data.pictures, batch)
-    return torch.cat([net(part.to(device)).cpu() for part in parts])
+    found = torch.cat([net(part.to(device)).cpu() for part in parts])
+    return cleared(found, torch.where(data.mask, data.points[..., 1], 0.0).amax((1, 2)))
 
 
 def error_px(data: LaneSet, h: Tensor, *, degree: int = 2) -> float:

@@ -1,15 +1,17 @@
-"""A stream of frames: decoding, network, curves and drawing in threads of their own."""
+"""A stream of frames: decoding, network, curves and drawing, side by side where cores allow."""
 
+import os
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from embedseg.driving.finder import Found, LaneFinder
-from embedseg.lanes.overlap import overlap
+from embedseg.lanes.overlap import in_turn, overlap
 from embedseg.lanes.polylines import Lanes
 from embedseg.lanes.tracking import LaneTracker
 from embedseg.lanes.video import Frame
@@ -48,11 +50,26 @@ def see(
         raise ValueError(f"batch must be >= 1 picture, got {batch}")
     tracker = LaneTracker(margin=2 * finder.model.spec.delta_d) if track else None
     stages = _Stages(finder, tracker, draw)
-    groups = overlap(
-        grouped(frames, batch), stages.prepare, stages.network, stages.lanes, stages.finish
-    )
-    for group in groups:
+    work = (stages.prepare, stages.network, stages.lanes, stages.finish)
+    source = grouped(frames, batch)
+    beside = core_to_spare(getattr(finder.model, "device", None))
+    for group in overlap(source, *work, here=1) if beside else in_turn(source, *work):
         yield from group
+
+
+def core_to_spare(device: torch.device | None) -> bool:
+    """Return whether the network leaves a core for the work beside it.
+
+    A network on the CPU waits for all of its threads at every layer. Where they are as many as the
+    cores, whatever runs beside it takes a core from one of them while the others wait, which costs
+    more than the work itself: then it is done between two calls of the network. No device given
+    counts as the CPU.
+    """
+    if device is not None and device.type != "cpu":
+        return True
+    ours = getattr(os, "sched_getaffinity", None)  # where the system can tell
+    cores = len(ours(0)) if ours else os.cpu_count() or 1
+    return torch.get_num_threads() < cores
 
 
 def grouped(frames: Iterable[Frame], batch: int) -> Iterator[list[Frame]]:

@@ -17,9 +17,10 @@ Coordinates here are normalised: x = (column + 1/2) / W - 1/2 and y = 1 - (row +
 (Of the six numbers only f changes the fit: a, b, c, d, e are maps that a polynomial undoes.)
 
 Deviations from the paper: f is held to [-MAX_F, 0] and the denominator f y + 1 to >= NEAREST, so
-that no point goes to infinity while learning; the first convolution has stride 2, and average
-pooling to 8 x 4 cells stands before 64 units instead of 1,024: a fifth of the work, 0.2 M
-parameters, and rows are still told apart, which the horizon needs.
+that no point goes to infinity while learning. What lies beyond a horizon has no place in the plane,
+so a predicted horizon that a lane reaches is wrong and is raised before a fit (`cleared`). The first
+convolution has stride 2, and average pooling to 8 x 4 cells stands before 64 units instead of
+1,024: a fifth of the work, 0.2 M parameters, and rows are still told apart, which the horizon needs.
 """
 
 from pathlib import Path
@@ -41,6 +42,8 @@ MAX_F = 2.5  # the horizon lies at least 1 / 2.5 of the height above the bottom
 NEAREST = 0.02  # least denominator; what lies nearer to the horizon is held there
 RIDGE = 1e-7  # on the diagonal of Y^T Y, whose entries are about 1
 START_F = -1.2  # first guess: a horizon at 0.83 of the height, above most lanes
+CLEAR = 0.1  # denominator at the topmost lane point of a corrected plane: as of ten times the
+# distance of the bottom row
 POINTS = 40  # rows at which a lane is read for training
 
 
@@ -81,6 +84,18 @@ def homography(numbers: Tensor) -> Tensor:
     zero, one = torch.zeros_like(a), torch.ones_like(a)
     rows = [torch.exp(a), b, c, zero, torch.exp(d), e, zero, f, one]
     return torch.stack(rows, -1).reshape(-1, 3, 3)
+
+
+def cleared(h: Tensor, top: Tensor) -> Tensor:
+    """Return H (B, 3, 3) whose horizons no lane crosses; `top` (B,): the y up to which lanes reach.
+
+    Where f y + 1 < NEAREST there, which holds points fast or takes them behind the horizon, f
+    becomes the one with f y + 1 = CLEAR.
+    """
+    f, top = h[:, 2, 1], top.clamp(min=1e-3).to(h)
+    raised = h.clone()
+    raised[:, 2, 1] = torch.where(f * top + 1 < NEAREST, (CLEAR - 1) / top, f)
+    return raised
 
 
 def project(points: Tensor, h: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -150,15 +165,21 @@ def thumbnail(image: NDArray[np.uint8]) -> Tensor:
     return torch.from_numpy(np.ascontiguousarray(small.transpose(2, 0, 1)))
 
 
-def image_homography(net: HNet, image: NDArray[np.uint8]) -> NDArray[np.float64]:
+def image_homography(
+    net: HNet, image: NDArray[np.uint8], first_row: float | None = None
+) -> NDArray[np.float64]:
     """Return the (3, 3) homography of a picture (H, W, 3), for its pixels, as `fit_lanes` takes it.
 
-    The plane's rows count upwards from the bottom, as the normalised ones do.
+    The plane's rows count upwards from the bottom, as the normalised ones do. `first_row` of the
+    lanes, where it is known, is kept below the horizon.
     """
     device = next(net.parameters()).device
     with torch.inference_mode():
-        h = net(thumbnail(image)[None].to(device))[0].double().cpu().numpy()
+        found = net(thumbnail(image)[None].to(device)).double().cpu()
     height, width = image.shape[:2]
+    if first_row is not None:
+        found = cleared(found, torch.tensor([1 - (first_row + 0.5) / height]))
+    h = found[0].numpy()
     normalise = np.array(
         [
             [1 / width, 0, 0.5 / width - 0.5],

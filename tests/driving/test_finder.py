@@ -61,6 +61,14 @@ def test_homography_of_the_user_and_of_hnet() -> None:
         finder(homography=np.eye(3), hnet=HNet())
 
 
+def test_the_horizon_of_hnet_cuts_no_lane_off() -> None:
+    net = HNet().eval()
+    with torch.no_grad():
+        net.numbers[-1].bias[5] = 6.0  # a horizon in the middle of the lanes
+    for got, want in zip(finder(hnet=net)(road(three())).lanes.points, three().points, strict=True):
+        assert gap(got, want) < 2 and got[0, 1] < want[0, 1] + 10
+
+
 def test_homography_file(tmp_path: Path) -> None:
     path = tmp_path / "h.json"
     path.write_text(json.dumps([[1, 0, 0], [0, 1, 0], [0, -0.01, 1]]))

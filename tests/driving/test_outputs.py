@@ -6,11 +6,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
+from embedseg.driving import stream
 from embedseg.driving.finder import LaneFinder
 from embedseg.driving.outputs import list_pictures, predict_drive, predict_lanes
-from embedseg.driving.stream import see
+from embedseg.driving.stream import core_to_spare, see
 from embedseg.io import InputError
 from embedseg.lanes.culane import read_culane
 from embedseg.lanes.tusimple import read_records, to_record
@@ -36,7 +38,22 @@ def clips(tmp_path: Path) -> Path:
     return tmp_path / "clips"
 
 
-def test_stream_keeps_order_and_ids_whatever_the_batch() -> None:
+def test_a_core_is_to_spare_where_the_network_takes_fewer(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stream.os, "sched_getaffinity", lambda _: {0, 1}, raising=False)
+    for threads, spare in ((1, True), (2, False), (3, False)):
+        monkeypatch.setattr(torch, "get_num_threads", lambda threads=threads: threads)
+        assert core_to_spare(None) is core_to_spare(torch.device("cpu")) is spare
+        assert core_to_spare(torch.device("cuda")) is True
+    monkeypatch.delattr(stream.os, "sched_getaffinity")
+    monkeypatch.setattr(stream.os, "cpu_count", lambda: 8)
+    assert core_to_spare(None) is True
+
+
+@pytest.mark.parametrize("beside", [False, True])
+def test_stream_keeps_order_and_ids_whatever_the_batch(
+    beside: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stream, "core_to_spare", lambda _: beside)
     lanes = finder()
     single = list(see(lanes, frames(7), track=True))
     grouped = list(see(lanes, frames(7), track=True, batch=3))

@@ -8,7 +8,10 @@ import torch
 
 from embedseg.io import InputError
 from embedseg.lanes.hnet import (
+    CLEAR,
+    START_F,
     HNet,
+    cleared,
     fit_errors,
     hnet_loss,
     homography,
@@ -97,6 +100,25 @@ def test_pixel_homography_agrees_with_the_normalised_one() -> None:
     p = h @ (63.5, 71.5, 1.0)  # the middle of the bottom edge is the origin
     np.testing.assert_allclose(p[:2] / p[2], 0, atol=1e-9)
     assert p[2] == pytest.approx(1)
+
+
+def test_the_horizon_is_raised_above_lanes_and_never_lowered() -> None:
+    h = homography(torch.zeros(2, 6))
+    top = torch.tensor([0.9, 0.3])
+    raised = cleared(h, top)
+    assert raised[0, 2, 1] * top[0] + 1 == pytest.approx(CLEAR, abs=1e-6)
+    torch.testing.assert_close(raised[1], h[1])
+    assert h[0, 2, 1] == pytest.approx(START_F)
+    points = torch.zeros(1, 1, 40, 2)
+    points[..., 1] = torch.linspace(0, 0.9, 40)
+    points[..., 0] = 0.4 * points[..., 1]
+    points[..., 0] += 0.02 / (1 - points[..., 1])
+    mask = torch.ones(1, 1, 40, dtype=torch.bool)
+    beyond, clear = (float(hnet_loss(points, mask, each)) for each in (h[:1], raised[:1]))
+    assert clear < 0.5 * beyond
+    net, image = HNet().eval(), np.zeros((72, 128, 3), np.uint8)
+    at_top = image_homography(net, image, 5.0) @ (30.0, 5.0, 1.0)
+    assert at_top[2] == pytest.approx(CLEAR) and image_homography(net, image)[2] @ (30, 5, 1) < 0
 
 
 def test_weights_round_trip_and_foreign_files(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from embedseg.io import InputError
-from embedseg.lanes.overlap import overlap
+from embedseg.lanes.overlap import in_turn, overlap
 from embedseg.lanes.video import is_video, open_drive, read_frames, write_video
 
 
@@ -106,17 +106,31 @@ def test_what_was_written_before_an_error_is_kept(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_stages_keep_the_order_and_run_at_the_same_time() -> None:
+@pytest.mark.parametrize("here", [None, 0, 1, 3])
+def test_stages_keep_the_order_and_run_at_the_same_time(here: int | None) -> None:
     def slow(x: int) -> int:
         time.sleep(0.02)
         return x + 1
 
     begin = time.monotonic()
-    assert list(overlap(range(15), slow, slow, slow, str)) == [str(i + 3) for i in range(15)]
+    found = list(overlap(range(15), slow, slow, slow, str, here=here))
+    assert found == [str(i + 3) for i in range(15)]
     assert time.monotonic() - begin < 0.02 * 45 * 0.8
 
 
-def test_errors_surface_and_threads_end() -> None:
+def test_the_stage_that_is_asked_for_runs_in_the_thread_that_asks() -> None:
+    def where(_: int) -> int:
+        return threading.get_ident()
+
+    me = threading.get_ident()
+    assert set(overlap(range(3), where)).isdisjoint({me})
+    assert set(overlap(range(3), where, here=0)) == {me}
+    assert set(in_turn(range(3), where)) == {me}
+    assert list(in_turn([1, 2], str, len)) == [1, 1]
+
+
+@pytest.mark.parametrize("here", [None, 0])
+def test_errors_surface_and_threads_end(here: int | None) -> None:
     def bad(x: int) -> int:
         if x == 3:
             raise ValueError("three")
@@ -129,10 +143,10 @@ def test_errors_surface_and_threads_end() -> None:
     before = threading.active_count()
     got: list[int] = []
     with pytest.raises(ValueError, match="three"):
-        got.extend(overlap(range(9), bad))
+        got.extend(overlap(range(9), bad, here=here))
     with pytest.raises(OSError, match="gone"):
-        list(overlap(source(), bad))
-    for item in overlap(iter(int, 1), bad):  # without end
+        list(overlap(source(), bad, here=here))
+    for item in overlap(iter(int, 1), bad, here=here):  # without end
         assert item == 0
         break
     with pytest.raises(ValueError, match="depth"):
