@@ -6,6 +6,8 @@ tree is that of Prim (Bell System Technical Journal 36, 1957) over all pairs, wh
 and never stored: O(M^2 E) time, O(M) memory.
 """
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -98,9 +100,13 @@ def grow(points: F32, rank: int, core: I32, ends: I32, reach: I32) -> None:
 
 @helper
 def smallest(numbers: I32, rank: int) -> np.int32:
-    """Return the rank-th smallest of numbers from 0 to INFINITE, by halving the range."""
+    """Return the rank-th smallest of numbers from 0 to INFINITE, by halving the range.
+
+    It ends where just `rank` numbers lie below, half way down: the answer is the largest of them.
+    """
     low, high = np.int32(0), INFINITE
-    while low < high:
+    count: Any = np.int32(0)
+    while low < high and count != rank:
         middle = np.int32(low + (high - low) // 2)
         count = np.int32(0)
         for value in numbers:
@@ -109,4 +115,7 @@ def smallest(numbers: I32, rank: int) -> np.int32:
             high = middle
         else:
             low = np.int32(middle + 1)
-    return low
+    largest = np.int32(0)
+    for value in numbers:
+        largest = max(largest, value if value <= high else np.int32(0))
+    return largest
