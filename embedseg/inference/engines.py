@@ -63,6 +63,11 @@ class EngineNetwork:
         wanted = self.network(image)
         found = prepared(image)
         for name, value in wanted.items():
+            if found[name].shape != value.shape:
+                raise ValueError(
+                    f"engine {self.engine!r} gives a {name} of shape {tuple(found[name].shape)}, "
+                    f"torch one of {tuple(value.shape)}; use --engine torch"
+                )
             off = float((found[name] - value).abs().mean() / value.abs().mean())
             if not off < CLOSE:
                 raise ValueError(
@@ -84,16 +89,18 @@ def plain(network: nn.Module, example: Tensor) -> Prepared:  # noqa: ARG001  (an
     return network
 
 
-def compiled(network: nn.Module, example: Tensor) -> Prepared:  # noqa: ARG001
+def compiled(network: nn.Module, example: Tensor) -> Prepared:
     """Return what torch.compile makes of the network, its weights frozen; it needs a C++ compiler.
 
-    The machine code is kept in torch's own cache folder, so a second run takes seconds.
+    The machine code is kept in torch's own cache folder, so a second run takes seconds. With
+    frozen weights torch 2.13 may lose the axis of a batch of one, so shapes are put right.
     """
+    shapes = {name: value.shape for name, value in network(example).items()}
     run = torch.compile(network, dynamic=False, options={"freezing": True})
 
     def call(image: Tensor) -> Outputs:
         with torch.inference_mode(False), torch.no_grad():
-            return dict(run(image.clone()))
+            return {name: v.reshape(shapes[name]) for name, v in run(image.clone()).items()}
 
     return call
 

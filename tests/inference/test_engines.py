@@ -1,6 +1,7 @@
 """Engines compute what torch computes, say what is missing, and are refused where they do not."""
 
 import importlib.util
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -90,13 +91,19 @@ def test_compiled_labels_are_equal(tiny_run: Path) -> None:
     np.testing.assert_array_equal(model.segment(picture).labels, wanted)
 
 
-def test_an_engine_that_computes_something_else_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [(lambda v: v * 1.01, r"another .* than torch does"), (lambda v: v[0], "of shape")],
+)
+def test_an_engine_that_computes_something_else_is_refused(
+    monkeypatch: pytest.MonkeyPatch, change: Callable[[torch.Tensor], torch.Tensor], words: str
+) -> None:
     def wrong(network: nn.Module, example: torch.Tensor) -> engines.Prepared:
-        return lambda image: {k: v * 1.01 for k, v in network(image).items()}
+        return lambda image: {k: change(v) for k, v in network(image).items()}
 
     monkeypatch.setitem(ENGINES, "wrong", wrong)
     network = trained_looking(build_network("enet", embedding_dim=4))
-    with torch.inference_mode(), pytest.raises(ValueError, match=r"another .* than torch does"):
+    with torch.inference_mode(), pytest.raises(ValueError, match=words):
         EngineNetwork(network, "wrong")(torch.rand(1, 3, 32, 32))
 
 
