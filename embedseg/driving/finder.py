@@ -22,8 +22,9 @@ from embedseg.inference.segment import not_finite, picture_batch
 from embedseg.io import InputError
 from embedseg.lanes.curves import Method, fit_lanes
 from embedseg.lanes.hnet import HNet, image_homography
-from embedseg.lanes.pieces import split_lanes
+from embedseg.lanes.pieces import split_runs
 from embedseg.lanes.polylines import Lanes, Points
+from embedseg.lanes.runs import find_runs
 from embedseg.model import Model
 
 Picture = NDArray[np.uint8]
@@ -96,10 +97,12 @@ class LaneFinder:
         """Return the lanes of picture `index` of the network's outputs."""
         labels, means = self.cluster(*(outputs[key][index] for key in HEADS if key in outputs))
         least = -(-self.model.spec.min_size // self.model.spec.output_stride**2)
-        labels, origin = split_lanes(labels, min_pixels=least)
+        runs, origin = split_runs(find_runs(labels), labels.size, min_pixels=least)
         plane = self.homography
         if self.hnet is not None:
-            plane = image_homography(self.hnet, image, first_row(labels, image.shape[0]))
+            plane = image_homography(
+                self.hnet, image, first_row(runs.row, image.shape[0] / len(labels))
+            )
         lanes = fit_lanes(
             labels,
             (image.shape[0], image.shape[1]),
@@ -109,6 +112,7 @@ class LaneFinder:
             min_pixels=least,
             step=self.step,
             name=name,
+            runs=runs,
         )
         tall = [i for i, lane in enumerate(lanes.points) if not is_speck(lane, image.shape[0])]
         order = sorted(tall, key=lambda i: foot(lanes.points[i], image.shape[0]))
@@ -140,10 +144,11 @@ class LaneFinder:
             members = np.where(members != NOISE, np.asarray(new)[members], NOISE)
         labels = np.zeros(mask.shape, np.int32)
         labels[core] = members + 1
-        rest = mask & ~core
-        if len(means) and rest.any():
-            points = np.ascontiguousarray(embedding[:, rest].T)
-            labels[rest] = absorb_noise(points, np.full(len(points), NOISE, np.int32), means) + 1
+        rest = np.flatnonzero(mask & ~core)
+        if len(means) and len(rest):
+            points = np.ascontiguousarray(embedding.reshape(len(embedding), -1)[:, rest].T)
+            near = absorb_noise(points, np.full(len(points), NOISE, np.int32), means)
+            labels.reshape(-1)[rest] = near + 1
         return labels, means
 
 
@@ -162,10 +167,9 @@ def foreground(logits: NDArray[np.float32], threshold: float) -> NDArray[np.bool
     return np.asarray(rest - logits[0] > edge)
 
 
-def first_row(labels: NDArray[np.int32], height: int) -> float | None:
-    """Return the row of a picture of `height` in which labels (h, w) begin; None without any."""
-    rows = np.flatnonzero(labels.any(axis=1))
-    return float((rows[0] + 0.5) * height / len(labels) - 0.5) if len(rows) else None
+def first_row(rows: NDArray[np.int64], scale: float) -> float | None:
+    """Return the uppermost of rows of a grid, as a row of a picture `scale` times as high."""
+    return (float(rows.min()) + 0.5) * scale - 0.5 if len(rows) else None
 
 
 def logit(probability: float) -> float:

@@ -6,7 +6,7 @@ does (Neven et al., arXiv:1802.05591), and brought back. An instance much wider 
 y = f(x), unless there is a homography. Fragments of one lane are joined (merge.py).
 """
 
-from typing import Any, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -37,6 +37,7 @@ def fit_lanes(  # noqa: PLR0913  (each option stands alone; none is a group)
     merge: bool = True,
     step: float = 10.0,
     name: str = "",
+    runs: Runs | None = None,
 ) -> Lanes:
     """Return a lane for each instance of `labels` (h, w), ids kept, points from top to bottom.
 
@@ -45,7 +46,8 @@ def fit_lanes(  # noqa: PLR0913  (each option stands alone; none is a group)
     second differences of the coefficients) of a spline. `homography` (3, 3) acts on the original
     image's coordinates. Instances of fewer than `min_pixels` are left out. `merge` joins instances
     that continue each other, under the id of the upper one. Points lie on the rows that are
-    multiples of `step` pixels and at both ends.
+    multiples of `step` pixels and at both ends. `runs` of the instances, where they are known or
+    other than those of `labels` (`split_runs`).
 
     Every instance gives a lane: one pixel gives one point, an instance that fills the image its
     middle column. One whose pixels all lie beyond the homography's horizon gives none.
@@ -58,12 +60,12 @@ def fit_lanes(  # noqa: PLR0913  (each option stands alone; none is a group)
     plan = _Plan(
         shape, size or shape, _homography(homography), _form(method, degree, knots, smoothing), step
     )
-    runs = find_runs(labels)
+    runs = find_runs(labels) if runs is None else runs
     keep = np.flatnonzero(runs.pixels() >= min_pixels)
     flat = runs.flatness() > FLAT if homography is None else np.zeros(len(runs.ids), bool)
     lanes: dict[int, Points] = {}
     for index in keep.tolist():
-        lane = plan.turned(labels, runs.ids[index]) if flat[index] else plan.lane(runs.of(index))
+        lane = plan.turned(runs.of(index)) if flat[index] else plan.lane(runs.of(index))
         if len(lane):
             lanes[index] = lane
     if merge:
@@ -86,9 +88,12 @@ class _Plan(NamedTuple):
         lane: Points = trace(runs, self.shape, scale, *self.plane, self.form, float(self.step))
         return lane
 
-    def turned(self, labels: NDArray[Any], number: int) -> Points:
-        """Return the lane of an instance fitted along the columns, from its upper end."""
-        runs = find_runs((labels == number).T.astype(np.int32))
+    def turned(self, part: NDArray[np.int64]) -> Points:
+        """Return the lane of runs (3, m) fitted along the columns, from its upper end."""
+        mask = np.zeros(self.shape[::-1], np.int32)
+        for row, first, last in part.T.tolist():
+            mask[first : last + 1, row] = 1
+        runs = find_runs(mask)
         turned = self._replace(shape=self.shape[::-1], size=self.size[::-1])
         lane = turned.lane(runs.of(0))[:, ::-1]
         return np.ascontiguousarray(lane if lane[0, 1] <= lane[-1, 1] else lane[::-1])

@@ -17,10 +17,11 @@ Coordinates here are normalised: x = (column + 1/2) / W - 1/2 and y = 1 - (row +
 (Of the six numbers only f changes the fit: a, b, c, d, e are maps that a polynomial undoes.)
 
 Deviations from the paper: f is held to [-MAX_F, 0] and the denominator f y + 1 to >= NEAREST, so
-that no point goes to infinity while learning. What lies beyond a horizon has no place in the plane,
-so a predicted horizon that a lane reaches is wrong and is raised before a fit (`cleared`). The first
-convolution has stride 2, and average pooling to 8 x 4 cells stands before 64 units instead of
-1,024: a fifth of the work, 0.2 M parameters, and rows are still told apart, which the horizon needs.
+that no point goes to infinity while learning. What lies beyond a horizon has no place in the
+plane, so a predicted horizon that a lane reaches is wrong and is raised before a fit (`cleared`).
+The first convolution has stride 2, and average pooling to 8 x 4 cells stands before 64 units
+instead of 1,024: a fifth of the work, 0.2 M parameters, and rows are still told apart, which the
+horizon needs.
 """
 
 from pathlib import Path

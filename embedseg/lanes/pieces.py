@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from embedseg.jit import kernel
 from embedseg.lanes.robust import fit, weighted_median
-from embedseg.lanes.runs import find_runs
+from embedseg.lanes.runs import Runs, find_runs
 from embedseg.lanes.stroke import slant
 
 NEAR = 4.0  # half widths
@@ -40,30 +40,37 @@ def split_lanes(
     numbers that follow the last one. The second array (n + 1,) has, for each number that there may
     be now, the one it was part of. Pixels that belong to no lane become 0.
     """
-    runs = find_runs(labels)
-    count = int(runs.ids[-1]) if len(runs.ids) else 0
-    flat = runs.flatness() > FLAT
-    least = max(BIT * labels.size, 1.0)
-    out, origin = labels, list(range(count + 1))
-    for index, number in enumerate(runs.ids.tolist()):
+    runs, origin = split_runs(find_runs(labels), labels.size, min_pixels=min_pixels)
+    if (origin == np.arange(len(origin))).all() and runs.pixels().sum() == (labels > 0).sum():
+        return labels, origin
+    out = np.zeros_like(labels)
+    number = np.repeat(runs.ids, np.diff(runs.start))
+    _paint(out, number, runs.row, runs.first, runs.last)
+    return out, origin
+
+
+def split_runs(runs: Runs, pixels: int, *, min_pixels: int = 1) -> tuple[Runs, NDArray[np.int64]]:
+    """Return what `split_lanes` does for the runs of an image of so many pixels."""
+    flat, least = runs.flatness() > FLAT, max(BIT * pixels, 1.0)
+    origin = list(range(int(runs.ids[-1]) + 1 if len(runs.ids) else 1))
+    number = np.repeat(runs.ids, np.diff(runs.start))
+    for index, own in enumerate(runs.ids.tolist()):
         if flat[index]:
             continue
-        part = runs.of(index)
-        share = _parts(part, least, float(min_pixels))
+        share = _parts(runs.of(index), least, float(min_pixels))
         if share.any():
-            out = labels.copy() if out is labels else out
-            _paint(out, part, share, len(origin) - 1)
-            origin += [number] * max(int(share.max()), 0)
-    return out, np.array(origin)
+            part = number[runs.start[index] : runs.start[index + 1]]
+            part[share > 0] = share[share > 0] + len(origin) - 1
+            part[share < 0] = 0
+            origin += [own] * max(int(share.max()), 0)
+    return runs.renumbered(number), np.array(origin)
 
 
 @kernel
-def _paint(labels, runs, share, last):  # type: ignore[no-untyped-def]
-    """Give the runs of part k > 0 the number `last` + k, those of part -1 the number 0."""
-    for i in range(len(share)):
-        if share[i] != 0:
-            number = last + share[i] if share[i] > 0 else 0
-            labels[runs[0, i], runs[1, i] : runs[2, i] + 1] = number
+def _paint(labels, number, row, first, last):  # type: ignore[no-untyped-def]
+    """Give the pixels of each run its number."""
+    for i in range(len(number)):
+        labels[row[i], first[i] : last[i] + 1] = number[i]
 
 
 @kernel

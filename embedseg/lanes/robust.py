@@ -182,10 +182,24 @@ def _cost(values, u, weight, unit, coefficients):  # type: ignore[no-untyped-def
 @kernel
 def weighted_median(values, weight):  # type: ignore[no-untyped-def]
     """Return the smallest value with at least half of the weight at or below it."""
-    order = np.argsort(values)
+    values, weight, count = values.copy(), weight.copy(), len(values)
     half, below = weight.sum() / 2.0, 0.0
-    for i in order:
-        below += weight[i]
-        if below >= half:
-            return values[i]
-    return values[order[-1]]
+    while True:  # by halving the values that it can still be
+        pivot, less, equal = values[count // 2], 0.0, 0.0
+        for i in range(count):
+            if values[i] < pivot:
+                less += weight[i]
+            elif values[i] == pivot:
+                equal += weight[i]
+        lower = below + less >= half
+        if not lower and below + less + equal >= half:
+            return pivot
+        kept = 0
+        for i in range(count):
+            if (values[i] < pivot) == lower and values[i] != pivot:
+                values[kept], weight[kept] = values[i], weight[i]
+                kept += 1
+        if kept == 0:
+            return pivot
+        below += 0.0 if lower else less + equal
+        count = kept

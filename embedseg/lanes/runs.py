@@ -29,6 +29,16 @@ class Runs(NamedTuple):
         """Return how many pixels each instance has."""
         return _by_instance(np.add, self.last - self.first + 1, self.start)
 
+    def renumbered(self, number: NDArray[np.int64]) -> "Runs":
+        """Return the runs under other numbers, one for each run; those of number 0 are left out."""
+        order = np.argsort(number, kind="stable")
+        order = order[np.count_nonzero(number <= 0) :]
+        edge = np.flatnonzero(np.diff(number[order], prepend=0))
+        start = np.append(edge, len(order))
+        return Runs(
+            number[order][edge], start, self.row[order], self.first[order], self.last[order]
+        )
+
     def flatness(self) -> NDArray[np.float64]:
         """Return how many columns an instance spans for each row that it spans."""
         columns = _by_instance(np.maximum, self.last, self.start) - _by_instance(

@@ -2,9 +2,11 @@
 
 import numpy as np
 
+from embedseg.lanes.curves import fit_lanes
 from embedseg.lanes.masks import draw_lanes
-from embedseg.lanes.pieces import split_lanes
+from embedseg.lanes.pieces import split_lanes, split_runs
 from embedseg.lanes.polylines import lanes_of
+from embedseg.lanes.runs import find_runs
 
 SIZE = (256, 512)
 
@@ -81,3 +83,18 @@ def test_three_lanes_under_one_number() -> None:
     assert origin.tolist() == [0, 1, 1, 1]
     numbers = [set(split[mask].tolist()) for mask in (OUTER, INNER, third)]
     assert sorted(len(n) for n in numbers) == [1, 1, 1] and len(set.union(*numbers)) == 3
+
+
+def test_curves_of_split_runs_are_those_of_split_labels() -> None:
+    level = stroke((160, 230), (490, 233))
+    labels = 2 * (OUTER | INNER | level).astype(np.int32) + 5 * LINE
+    split, origin = split_lanes(labels)
+    runs, same = split_runs(find_runs(labels), labels.size)
+    assert origin.tolist() == same.tolist() == [0, 1, 2, 3, 4, 5, 2, 2]
+    a, b = fit_lanes(split, merge=False), fit_lanes(labels, runs=runs, merge=False)
+    assert a.ids == b.ids == (2, 5, 6, 7)
+    for p, q in zip(a.points, b.points, strict=True):
+        np.testing.assert_array_equal(p, q)
+    for part, mask in ((0, level), (2, OUTER), (3, INNER)):
+        columns = np.flatnonzero(mask.any(axis=0))
+        assert np.ptp(a.points[part][:, 0]) > 0.9 * np.ptp(columns)
