@@ -194,12 +194,19 @@ def weighted_median(values, weight):  # type: ignore[no-untyped-def]
         lower = below + less >= half
         if not lower and below + less + equal >= half:
             return pivot
-        kept = 0
-        for i in range(count):
-            if (values[i] < pivot) == lower and values[i] != pivot:
-                values[kept], weight[kept] = values[i], weight[i]
-                kept += 1
+        kept = _keep(values, weight, count, pivot, lower)
         if kept == 0:
             return pivot
         below += 0.0 if lower else less + equal
         count = kept
+
+
+@kernel
+def _keep(values, weight, count, pivot, lower):  # type: ignore[no-untyped-def]
+    """Move those of the first values that are below, or above, the pivot to the front; how many."""
+    kept = 0
+    for i in range(count):
+        if values[i] != pivot and (values[i] < pivot) == lower:
+            values[kept], weight[kept] = values[i], weight[i]
+            kept += 1
+    return kept
