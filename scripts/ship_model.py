@@ -119,7 +119,7 @@ def fill_card(
         run=run.name,
         count=len(scores.images),
         machine=platform.machine(),
-        heads=" | ".join(heads),
+        heads=" | ".join(heads).replace("|DiC|", r"\|DiC\|"),
         rules="---|" * len(heads),
         values=" | ".join(f"{scores.summary[key]:.3f}" for key in heads),
     )
@@ -142,8 +142,11 @@ def training_facts(run: Path) -> str:
     if (run / "env.json").is_file():
         hardware = json.loads((run / "env.json").read_text())
     steps = config["steps_per_epoch"] or "one pass"
+    length = f"{config['epochs']} epochs of {steps} steps"
+    if not config["epochs"]:
+        length = f"{config['time_limit']:g} minutes ({config['clock']} time)"
     return (
-        f"{config['epochs']} epochs of {steps} steps, batch {config['batch']}, seed "
+        f"{length}, batch {config['batch']}, seed "
         f"{config['seed']}, on {hardware.get('device', 'cpu')} "
         f"({hardware.get('threads', '?')} threads); averaged weights, decay "
         f"{config['optimizer']['ema']}"
