@@ -26,7 +26,7 @@ Outside = Literal["ignore", "background"]
 
 SHRINK_LIMIT: float = 0.6  # magnification below which linear sampling would skip pixels visibly
 INT16 = np.iinfo(np.int16)
-BORDERS: dict[Border, int] = {"reflect": cv2.BORDER_REFLECT_101, "constant": cv2.BORDER_CONSTANT}
+BORDERS: dict[Border, str] = {"reflect": "BORDER_REFLECT_101", "constant": "BORDER_CONSTANT"}
 
 
 def as_pair(size: Size) -> tuple[int, int]:
@@ -110,7 +110,7 @@ def warp_image(
         matrix,
         size[::-1],
         flags=cv2.INTER_LINEAR,
-        borderMode=BORDERS[border],
+        borderMode=getattr(cv2, BORDERS[border]),
         borderValue=fill,
     )
     return np.asarray(moved, np.uint8)
