@@ -15,7 +15,7 @@ from sklearn.base import BaseEstimator, ClusterMixin, clone
 from sklearn.utils.validation import validate_data
 
 from clustering.assign import NOISE, Array
-from clustering.pixels import Pixels, image, rows
+from clustering.pixels import Pixels, of_image, rows
 from clustering.tensors import TensorPixels, device_pixels
 
 __all__ = ["NOISE", "PixelClusterer"]
@@ -61,8 +61,8 @@ class PixelClusterer(ClusterMixin, BaseEstimator):
         if on_device(embedding):
             self._fit_pixels(device_pixels(embedding, torch.as_tensor(mask)))
         else:
-            single = np.ascontiguousarray(tensor_to_numpy(embedding), np.float32)
-            self._fit_pixels(image(single, np.ascontiguousarray(tensor_to_numpy(mask))).gathered())
+            single = np.asarray(tensor_to_numpy(embedding), np.float32)
+            self._fit_pixels(of_image(single, np.ascontiguousarray(tensor_to_numpy(mask))))
         return self._like(embedding)
 
     def fit_images(self, embeddings: Any, masks: Any) -> Self:

@@ -257,8 +257,26 @@ def rows(points: Array) -> Pixels:
     )
 
 
+def of_image(embedding: Array, mask: NDArray[np.bool_]) -> Pixels:
+    """Return the True pixels of mask (*S), C-contiguous, in embedding (E, *S), side by side if few.
+
+    An embedding that lies pixel by pixel, as networks in `channels_last` leave it, is copied only
+    if the pixels are many.
+    """
+    if np.moveaxis(embedding, 0, -1).flags.c_contiguous:
+        few = image(embedding, mask).gathered()
+        if few.pixel_step == 1:
+            return few
+    return image(np.ascontiguousarray(embedding), mask).gathered()
+
+
 def image(embedding: Array, mask: NDArray[np.bool_]) -> Pixels:
-    """Return the view of the True pixels of mask (*S) in embedding (E, *S), both C-contiguous."""
+    """Return the view of the True pixels of mask (*S) in embedding (E, *S), both C-contiguous.
+
+    Or with the embedding pixel by pixel.
+    """
+    by_pixel = not embedding.flags.c_contiguous
+    dims = len(embedding)
     flat = mask.reshape(-1)
     if flat.ctypes.data % 8:
         flat = flat.copy()
@@ -267,12 +285,12 @@ def image(embedding: Array, mask: NDArray[np.bool_]) -> Pixels:
     if not masks.survey(flat.view(np.uint8), starts, offsets):
         return image(embedding, mask.view(np.uint8) != 0)
     return Pixels(
-        values=_read_only(embedding.reshape(-1)),
+        values=_read_only((np.moveaxis(embedding, 0, -1) if by_pixel else embedding).reshape(-1)),
         mask=_read_only(flat),
         words=_read_only(flat[: flat.size // 8 * 8].view(np.uint64)),
-        dims=embedding.shape[0],
-        pixel_step=1,
-        axis_step=flat.size,
+        dims=dims,
+        pixel_step=dims if by_pixel else 1,
+        axis_step=1 if by_pixel else flat.size,
         starts=starts,
         offsets=offsets,
         shape=np.array(mask.shape, np.int64),

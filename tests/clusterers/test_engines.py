@@ -6,6 +6,7 @@ import sys
 import numpy as np
 import pytest
 import torch
+from sklearn.base import clone
 
 from clustering import (
     CLUSTERERS,
@@ -256,3 +257,18 @@ def test_a_distance_that_is_sure_leaves_no_choice(kind):
     )
     np.testing.assert_allclose(np.sqrt(sure), wanted, rtol=1e-5)
     assert (np.sqrt(sure.astype(float)) <= wanted).all()
+
+
+@pytest.mark.parametrize("share", [0.05, 0.9], ids=["few", "many"])
+def test_the_order_of_the_embedding_in_memory_does_not_matter(share: float) -> None:
+    """Networks in `channels_last` leave the coordinates of a pixel side by side."""
+    rng = np.random.default_rng(7)
+    embedding, labels = image(rng, (128, 200))
+    mask = (labels > 0) & (rng.random(labels.shape) < share)
+    by_pixel = np.moveaxis(np.ascontiguousarray(np.moveaxis(embedding, 0, -1)), -1, 0)
+    assert not by_pixel.flags.c_contiguous
+    for estimator in (MeanShift(bandwidth=1.0), ThresholdClustering(bandwidth=1.0)):
+        expected = clone(estimator).fit_image(embedding, mask)
+        found = clone(estimator).fit_image(by_pixel, mask)
+        np.testing.assert_array_equal(found.labels_, expected.labels_)
+        np.testing.assert_array_equal(found.cluster_centers_, expected.cluster_centers_)
