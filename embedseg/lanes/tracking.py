@@ -7,6 +7,7 @@ mean embeddings over `margin`. Pairs whose curves are farther apart than `reach`
 that is not seen keeps its id for `patience` frames.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -91,32 +92,39 @@ class LaneTracker:
     def _costs(self, lanes: Lanes, means: NDArray[np.float64] | None) -> NDArray[np.float64]:
         size = lanes.size or (1, 1)
         reach = self.reach or REACH * size[1]
-        cost = np.full((len(self._tracks), len(lanes)), FORBIDDEN)
+        apart = curve_distances([track.lane for track in self._tracks], lanes.points, size)
+        cost = np.where(apart > reach, FORBIDDEN, apart / reach)
         for i, track in enumerate(self._tracks):
-            for j, lane in enumerate(lanes.points):
-                apart = curve_distance(track.lane, lane, size)
-                if apart > reach:
-                    continue
-                cost[i, j] = apart / reach
-                if means is not None and track.embedding is not None:
-                    gap = float(np.linalg.norm(track.embedding - means[j]))
-                    cost[i, j] += gap / self.margin
-        return cost
+            if means is not None and track.embedding is not None:
+                cost[i] += np.linalg.norm(track.embedding - means, axis=1) / self.margin
+        return np.minimum(cost, FORBIDDEN)
 
 
-def curve_distance(a: Points, b: Points, size: Size) -> float:
-    """Return the mean distance in pixels of two curves, across them, on the rows both have.
+def curve_distances(a: Sequence[Points], b: Sequence[Points], size: Size) -> NDArray[np.float64]:
+    """Return (A, B) the mean distance in pixels of two curves, across them, on rows both have.
 
     Infinite where they share fewer than two of 48 rows; two lanes of hardly any height are
     compared by their middle points.
     """
+    if not len(a) or not len(b):
+        return np.zeros((len(a), len(b)))
     rows = np.linspace(0, size[0] - 1, ROWS)
-    if max(np.ptp(a[:, 1]), np.ptp(b[:, 1])) < SHARED * size[0] / ROWS:
-        return float(np.linalg.norm(a.mean(axis=0) - b.mean(axis=0)))
-    xa, xb = at_rows(a, rows), at_rows(b, rows)
+    xa = np.stack([at_rows(lane, rows) for lane in a])[:, None]
+    xb = np.stack([at_rows(lane, rows) for lane in b])[None]
     both = np.isfinite(xa) & np.isfinite(xb)
-    if both.sum() < SHARED:
-        return float("inf")
-    y, mean = rows[both], (xa[both] + xb[both]) / 2
-    slope = np.polyfit(y, mean, 1)[0]
-    return float(np.abs(xa[both] - xb[both]).mean() / np.hypot(1.0, slope))
+    count = both.sum(-1)
+    few = np.maximum(count, 1)
+    gap = np.where(both, np.abs(xa - xb), 0.0).sum(-1) / few
+    # slope of the line through the middle of the two, least squares
+    middle = np.where(both, (xa + xb) / 2, 0.0)
+    y = np.where(both, rows, 0.0)
+    y = np.where(both, y - (y.sum(-1) / few)[..., None], 0.0)
+    slope = (y * middle).sum(-1) / np.maximum((y * y).sum(-1), 1e-12)
+    apart = np.where(count < SHARED, np.inf, gap / np.hypot(1.0, slope))
+    tall = [np.array([np.ptp(lane[:, 1]) for lane in lanes]) for lanes in (a, b)]
+    flat = np.maximum(tall[0][:, None], tall[1]) < SHARED * size[0] / ROWS
+    if flat.any():
+        centre = [np.stack([lane.mean(axis=0) for lane in lanes]) for lanes in (a, b)]
+        between = np.linalg.norm(centre[0][:, None] - centre[1], axis=-1)
+        apart = np.where(flat, between, apart)
+    return np.asarray(apart)

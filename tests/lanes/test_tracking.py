@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from embedseg.lanes.polylines import Lanes, lanes_of
-from embedseg.lanes.tracking import LaneTracker, curve_distance
+from embedseg.lanes.tracking import LaneTracker, curve_distances
 
 SIZE = (720, 1280)
 Y = np.arange(300.0, 720, 20)
@@ -63,11 +63,13 @@ def test_a_far_lane_is_new_and_empty_frames_are_fine() -> None:
 
 
 def test_distance_is_measured_across() -> None:
-    assert curve_distance(lane(300), lane(310), SIZE) == pytest.approx(10)
-    assert curve_distance(lane(300, 1.0), lane(310, 1.0), SIZE) == pytest.approx(10 / np.sqrt(2))
-    assert curve_distance(lane(0)[:5], lane(0)[-5:], SIZE) == float("inf")
+    assert curve_distances([lane(300)], [lane(310)], SIZE)[0, 0] == pytest.approx(10)
+    assert curve_distances([lane(300, 1.0)], [lane(310, 1.0)], SIZE)[0, 0] == pytest.approx(
+        10 / np.sqrt(2)
+    )
+    assert curve_distances([lane(0)[:5]], [lane(0)[-5:]], SIZE)[0, 0] == float("inf")
     dot, near = np.array([[300.0, 400]]), np.array([[303.0, 404]])
-    assert curve_distance(dot, near, SIZE) == pytest.approx(5)
+    assert curve_distances([dot], [near], SIZE)[0, 0] == pytest.approx(5)
 
 
 def test_bad_arguments_are_named() -> None:
