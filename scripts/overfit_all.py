@@ -95,7 +95,7 @@ def main() -> None:
     parser.add_argument("--size", type=int, help="side in pixels, instead of those of RUNS")
     parser.add_argument("--steps", type=int, help="instead of those of RUNS")
     parser.add_argument("--learning-rate", type=float, help="instead of those of RUNS")
-    parser.add_argument("--seconds", type=float, default=200, help="processor time per network")
+    parser.add_argument("--seconds", type=float, default=400, help="processor time per network")
     parser.add_argument("--every", type=int, default=25, help="steps between two scores")
     parser.add_argument("--out", type=Path, default=Path("overfit.json"))
     parser.add_argument("--markdown", type=Path)

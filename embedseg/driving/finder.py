@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from clustering.assign import absorb_noise, merge_centres
 from clustering.base import NOISE
+from embedseg.inference.planes import all_finite
 from embedseg.inference.segment import not_finite, picture_batch
 from embedseg.io import InputError
 from embedseg.lanes.curves import Method, fit_lanes
@@ -84,12 +85,12 @@ class LaneFinder:
         name of the picture, for what is not finite.
         """
         outputs = self.model(torch.from_numpy(np.stack(prepared)))
-        arrays = {key: outputs[key].cpu().numpy() for key in HEADS if key in outputs}
-        for key, values in arrays.items():
+        heads = {key: outputs[key].cpu() for key in HEADS if key in outputs}
+        for key, values in heads.items():
             for name, part in zip(names, values, strict=True):
-                if not math.isfinite(float(part.sum(dtype=np.float64))):
+                if not all_finite(part):
                     raise not_finite(key, name)
-        return arrays
+        return {key: values.numpy() for key, values in heads.items()}
 
     def lanes(
         self, outputs: dict[str, NDArray[np.float32]], index: int, image: Picture, name: str

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from clustering.assign import merge_centres
+from clustering.assign import absorb_noise, merge_centres
 from clustering.base import NOISE
 from clustering.jit import kernel
 
@@ -45,8 +45,10 @@ def join(values: Floats, places: Places, found: Found, merge: float) -> tuple[Fo
         centres, counts, new_of = merge_centres(centres, counts, merge)
         found = np.where(found != NOISE, new_of[found], NOISE).astype(np.int32)
     means = centres.astype(np.float32)
-    found = found.copy()
-    to_nearest(values, places, found, means)
+    noise = np.flatnonzero(found == NOISE)
+    if len(noise):
+        found = found.copy()
+        found[noise] = absorb_noise(values[:, places[noise]].T, found[noise], means)
     return found, means
 
 
@@ -90,25 +92,6 @@ def add_up(values: Any, runs: Any, sums: Any, counts: Any) -> None:
             for i in range(len(pixels)):
                 total += pixels[i]
             sums[runs[r, 3], axis] += total
-
-
-@kernel
-def to_nearest(values: Any, places: Any, found: Any, means: Any) -> None:
-    """Write the nearest of means (C, E) into found (N,) for each of its pixels that is NOISE."""
-    point = np.empty(len(values), np.float32)
-    for index in range(len(places)):
-        if found[index] < 0:
-            for axis in range(len(values)):
-                point[axis] = values[axis, places[index]]
-            least = np.float32(np.inf)
-            for candidate in range(len(means)):
-                apart = np.float32(0)
-                for axis in range(len(values)):
-                    gap = point[axis] - means[candidate, axis]
-                    apart += gap * gap
-                if apart < least:
-                    least = apart
-                    found[index] = candidate
 
 
 def closeness_to(

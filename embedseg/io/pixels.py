@@ -4,7 +4,7 @@ import struct
 import zlib
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -17,15 +17,6 @@ TIFF_STARTS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 BROKEN = (OSError, SyntaxError, ValueError, EOFError, LookupError, struct.error, zlib.error)
 NPY_START = b"\x93NUMPY"
 PNG_START = b"\x89PNG\r\n\x1a\n"
-PLAIN = (b"\x08\x02", b"\x08\x06")  # 8 bits of RGB, of RGBA: depth and colour type in the head
-HARMLESS = {  # chunks of a PNG that do not change what its pixels are
-    b"IHDR", b"IDAT", b"IEND", b"pHYs", b"tEXt", b"zTXt", b"iTXt", b"tIME", b"sRGB", b"gAMA",
-    b"cHRM",
-}  # fmt: skip
-PLAIN_PIXELS = 50_000_000  # Pillow judges what is larger
-
-
-Result = TypeVar("Result")
 
 
 class Stored(NamedTuple):
@@ -63,19 +54,12 @@ def read_stored(path: Path, *, upright: bool = False) -> Stored:
         return _whole(path, _read_npy)
     if start.startswith(TIFF_STARTS):
         return _whole(path, _read_tiff)
-    if start.startswith(PNG_START):
-        return _read_png(path, start, upright)
+    if start.startswith(PNG_START) and _deep_colour(start):
+        return _whole(path, _read_deep_colour)
     return _whole(path, lambda p: _read_pillow(p, upright=upright))
 
 
-def _read_png(path: Path, start: bytes, upright: bool) -> Stored:
-    if _deep_colour(start):
-        return _whole(path, _read_deep_colour)
-    plain = _whole(path, _read_plain_png) if start[24:26] in PLAIN else None
-    return plain or _whole(path, lambda p: _read_pillow(p, upright=upright))
-
-
-def _whole(path: Path, read: Callable[[Path], Result]) -> Result:
+def _whole(path: Path, read: Callable[[Path], Stored]) -> Stored:
     """Call a reader; what it raises on a broken file becomes an InputError."""
     from PIL import Image, UnidentifiedImageError
 
@@ -114,39 +98,6 @@ def _read_deep_colour(path: Path) -> Stored:
     if pixels.shape[-1] == 4:
         return Stored(pixels[..., [2, 1, 0, 3]], "RGBA")
     return Stored(pixels[..., ::-1], "RGB")
-
-
-def _read_plain_png(path: Path) -> Stored | None:
-    """Return the pixels as OpenCV reads them, a fifth faster than Pillow.
-
-    None where the file is damaged (Pillow says how), very large, or says more of its pixels.
-    """
-    data = path.read_bytes()
-    width, height = struct.unpack_from(">II", data, 16)
-    if width * height > PLAIN_PIXELS or not _whole_and_harmless(memoryview(data)):
-        return None
-    pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
-    if pixels is None or pixels.dtype != np.uint8 or pixels.ndim != 3:
-        return None
-    if pixels.shape[2] == 4:
-        return Stored(cv2.cvtColor(pixels, cv2.COLOR_BGRA2RGBA), "RGBA")
-    return Stored(cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB), "RGB")
-
-
-def _whole_and_harmless(data: memoryview) -> bool:
-    """Tell whether a PNG has its end, checksums that fit and none but HARMLESS chunks."""
-    place = len(PNG_START)
-    while place + 12 <= len(data):
-        size, kind = struct.unpack_from(">I4s", data, place)
-        end = place + 8 + size
-        if kind not in HARMLESS or end + 4 > len(data):
-            return False
-        if zlib.crc32(data[place + 4 : end]) != struct.unpack_from(">I", data, end)[0]:
-            return False
-        if kind == b"IEND":
-            return True
-        place = end + 4
-    return False
 
 
 def _read_pillow(path: Path, *, upright: bool = False) -> Stored:

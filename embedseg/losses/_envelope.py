@@ -9,6 +9,15 @@ from numpy.typing import NDArray
 from embedseg.jit import kernel
 
 Line = NDArray[np.float32]
+Room = tuple[Line, NDArray[np.float64], NDArray[np.float64], NDArray[np.int32]]
+
+
+@kernel
+def room(width: int, sx: float) -> Room:
+    """Return the places x * sx of a row, and room for its parabolas: `cost`, `start`, `kept`."""
+    where = (np.arange(width) * sx).astype(np.float32)
+    cost, start = np.empty(width, np.float64), np.empty(width, np.float64)
+    return where, cost, start, np.empty(width, np.int32)
 
 
 @kernel

@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from embedseg.jit import kernel
-from embedseg.losses._envelope import lowest, write_roots
+from embedseg.losses._envelope import lowest, room, write_roots
 
 Labels = NDArray[np.int32]
 
@@ -46,9 +46,8 @@ def inside_distances(
     """
     height, width = labels.shape
     steps = _column_steps(labels)
-    where = (np.arange(width) * sx).astype(np.float32)
-    places, kept = np.empty(width, np.int32), np.empty(width, np.int32)
-    cost, start = np.empty(width, np.float64), np.empty(width, np.float64)
+    where, cost, start, kept = room(width, sx)
+    places = np.empty(width, np.int32)
     for y in range(height):
         line, above = labels[y], steps[y]
         first = 0

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from embedseg.jit import kernel
-from embedseg.losses._envelope import lowest, write_roots
+from embedseg.losses._envelope import lowest, room, write_roots
 
 Labels = NDArray[np.int32]
 Numbers = NDArray[np.int32]
@@ -144,8 +144,7 @@ def _from_above(
     sy, sx = steps
     old = np.empty(width, np.int32), np.empty(width, np.int32)
     new = np.empty(width, np.int32), np.empty(width, np.int32)
-    cost, start = np.empty(width, np.float64), np.empty(width, np.float64)
-    kept = np.empty(width, np.int32)
+    _, cost, start, kept = room(width, sx)
     begin = np.zeros(height + 1, np.int64)
     size = 0
     for y in range(height):
@@ -183,12 +182,10 @@ def outside_distances(
         first[run[0] + 1] += 1
     first = np.cumsum(first)
     begin = _from_above(runs, first, width, steps, memory)
-    where = (np.arange(width) * sx).astype(np.float32)
+    where, cost, start, kept = room(width, sx)
     old = np.empty(width, np.int32), np.empty(width, np.int32)
     new = np.empty(width, np.int32), np.empty(width, np.int32)
     both = np.empty(width, np.int32), np.empty(width, np.int32)
-    cost, start = np.empty(width, np.float64), np.empty(width, np.float64)
-    kept = np.empty(width, np.int32)
     size = 0
     for y in range(height - 1, -1, -1):
         here = runs[first[y] : first[y + 1]]

@@ -136,3 +136,14 @@ def test_the_command_predicts_with_an_engine(
     assert "float32" in capsys.readouterr().err
     assert main([*call, str(tmp_path / "c.mp4"), "--engine", "torch"]) == 1
     assert "--engine goes with pictures" in capsys.readouterr().err
+
+
+def test_the_command_offers_the_engines_that_are() -> None:
+    import argparse
+
+    from embedseg.commands.predict import add_arguments
+
+    parser = argparse.ArgumentParser()
+    add_arguments(parser)
+    offered = next(a.choices for a in parser._actions if a.dest == "engine")
+    assert list(offered) == list(ENGINES)
