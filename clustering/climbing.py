@@ -12,6 +12,9 @@ from clustering.masks import F32, I64, Flags
 STOP = 0.25  # of the squared bandwidth: a path this near to a known mode ends there
 ROUNDS = 100  # steps of one climb, at most
 STILL = 1e-6  # of the squared bandwidth: a squared step below this ends a climb
+TRACE = 0.01  # of the squared bandwidth: a path this near to where an earlier one went ends there
+AFTER = 2  # steps of a path that leave no trace; most paths are that short
+TRACES = 2048  # places of earlier paths that are remembered, at most
 
 
 @kernel
@@ -34,6 +37,7 @@ def climb(points: F32, weights: F32, founders: Any, rule: Any, modes: F32, masse
     claimed = np.zeros(count, np.bool_)
     at = np.empty(dims, np.float32)
     inside = np.empty(count + 1, np.int64)
+    traces, walked = np.empty((TRACES, dims), np.float32), 0
     for mode in range(known):
         mark(points, modes[mode], STOP * limit, squared, claimed)
     found = known
@@ -45,7 +49,8 @@ def climb(points: F32, weights: F32, founders: Any, rule: Any, modes: F32, masse
             continue
         copy(points[:, start], at)
         mark(points, at, STOP * limit, squared, claimed)  # leaves the distances to the start
-        mass = ascend((points, weights, own), at, rule, modes[:found], squared, inside)
+        known_places = (modes[:found], traces, walked)
+        mass, walked = ascend((points, weights, own), at, rule, known_places, squared, inside)
         if mass > 0:
             copy(at, modes[found])
             masses[found] = mass
@@ -55,28 +60,44 @@ def climb(points: F32, weights: F32, founders: Any, rule: Any, modes: F32, masse
 
 
 @helper
-def ascend(density: Any, at: F32, rule: Any, modes: F32, squared: F32, inside: I64) -> float:
+def ascend(
+    density: Any, at: F32, rule: Any, places: Any, squared: F32, inside: I64
+) -> tuple[float, int]:
     """Move `at` to the mode above it and return its mass; 0 where that is a known one or too small.
 
     One step goes to the mean of the points within the bandwidth, by weight and kernel. `squared`
-    holds the distances of the points to `at`.
+    holds the distances of the points to `at`. places: the known modes, the traces of earlier paths
+    and their number; those of this path are written after them. Returns their number, too.
     """
     points, weights, own = density
     limit, gaussian, least, _ = rule
-    mass = 0.0
+    modes, traces, before = places
+    mass, walked = 0.0, before
     for turn in range(ROUNDS):
         if turn > 0:
             distances(points, 0, points.shape[1], at, squared)
         size, mass = weigh(squared, weights, own, limit, gaussian, inside)
         if mass < least:
-            return 0.0
+            return 0.0, walked
         least = 0.0
         if shift(points, squared, inside, size, at) <= STILL * limit:
-            return mass
-        for mode in range(len(modes)):
-            if squared_gap(at, modes[mode]) <= STOP * limit:
-                return 0.0
-    return mass
+            return mass, walked
+        late = turn >= AFTER
+        if near(at, modes, STOP * limit) or (late and near(at, traces[:before], TRACE * limit)):
+            return 0.0, walked
+        if late and walked < len(traces):
+            copy(at, traces[walked])
+            walked += 1
+    return mass, walked
+
+
+@helper
+def near(at: F32, places: F32, reach: float) -> bool:
+    """Tell whether one of the places (L, E) lies nearer to `at` than the square root of reach."""
+    for place in places:  # noqa: SIM110  (numba compiles no generator)
+        if squared_gap(at, place) <= reach:
+            return True
+    return False
 
 
 @kernel

@@ -7,8 +7,8 @@
 "use strict";
 
 const MEAN_SHIFT = {
-  SAMPLES: [[1024, 0.02], [4096, 0.08], [16384, 1.0]], SMALL: 512, SHARE: 16,
-  FAR: 4096, TRUST: 4, PROBE: 128, ROOM: 1024, TURNS: 4, ROUNDS: 100, STOP: 0.25, STILL: 1e-6, AWAY: 0.15, PER_MODE: 128, RUN: 4, FIRST: 1024,
+  SAMPLES: [[1024, 0.02], [4096, 0.08], [16384, 1.0]], SMALL: 512, SHARE: 16, ENOUGH: 4,
+  FAR: 4096, TRUST: 4, PROBE: 128, ROOM: 1024, TURNS: 4, ROUNDS: 100, STOP: 0.25, STILL: 1e-6, TRACE: 0.01, AFTER: 2, TRACES: 2048, AWAY: 0.15, PER_MODE: 128, RUN: 4, FIRST: 1024,
 };
 const TOO_LATE = Symbol("too late");
 const GOLDEN = 0.6180339887498949;
@@ -159,13 +159,13 @@ class MeanShift {
     const { limit } = this, own = ranks.length, cloud = new Cloud(points, weights, this.E);
     const claimed = new Uint8Array(weights.length);
     const least = Math.max(this.minPoints, MEAN_SHIFT.TRUST * (weights[0] > 1 ? weights[0] : 0));
-    const modes = [...known], masses = known.map(() => 0);
+    const modes = [...known], masses = known.map(() => 0), traces = [];
     for (const mode of known) this.claim(cloud, mode, MEAN_SHIFT.STOP * limit, claimed);
     for (let seed = 0; seed < own; seed++) {
       if (claimed[cloud.place[seed]] || modes.length - known.length >= MEAN_SHIFT.ROOM) continue;
       if (barred[seed] || (barred[seed] = this.steep(ranks[seed]))) continue;
       if (performance.now() > this.deadline) throw TOO_LATE;
-      const found = this.ascend(cloud, own, cloud.place[seed], modes, floor * least, claimed);
+      const found = this.ascend(cloud, own, cloud.place[seed], { modes, traces }, floor * least, claimed);
       if (!found) continue;
       modes.push(found.at);
       masses.push(found.mass);
@@ -179,9 +179,10 @@ class MeanShift {
     return kept.slice(known.length);
   }
 
-  // The mode above one point and its mass; null where the path ends at a mode known already.
-  ascend(cloud, own, seed, modes, least, claimed) {
-    const { E, limit } = this;
+  // The mode above one point and its mass; null where the path ends at a mode known already, or
+  // where an earlier path went; `traces` remembers where.
+  ascend(cloud, own, seed, { modes, traces }, least, claimed) {
+    const { E, limit } = this, earlier = traces.length;
     let at = cloud.points.slice(seed * E, seed * E + E), mass = 0;
     this.claim(cloud, at, MEAN_SHIFT.STOP * limit, claimed);
     for (let step = 0; step < MEAN_SHIFT.ROUNDS; step++) {
@@ -192,6 +193,9 @@ class MeanShift {
       at = shift.moved;
       if (length <= MEAN_SHIFT.STILL * limit) break;
       if (modes.some((mode) => this.gap(at, mode) <= MEAN_SHIFT.STOP * limit)) return null;
+      if (step < MEAN_SHIFT.AFTER) continue;
+      for (let i = 0; i < earlier; i++) if (this.gap(at, traces[i]) <= MEAN_SHIFT.TRACE * limit) return null;
+      if (traces.length < MEAN_SHIFT.TRACES) traces.push(at);
     }
     return { at, mass };
   }
@@ -230,7 +234,7 @@ class MeanShift {
       }
       sample = new Float32Array(keep.length * this.E);
       keep.forEach((i, k) => sample.set(points.subarray(i * this.E, (i + 1) * this.E), k * this.E));
-      if (lost <= mess * M || M < size) break;
+      if (lost <= mess * M || M * (index ? MEAN_SHIFT.ENOUGH : 1) >= this.count) break;
     }
     return { modes, sample };
   }
