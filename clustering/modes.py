@@ -16,7 +16,7 @@ Array = NDArray[np.float32]
 # the next size.
 SAMPLES = ((1024, 0.02), (4096, 0.08), (16384, 1.0))
 SMALL, SHARE = 512, 16  # the first sample of a small image: every SHARE-th pixel, at least SMALL
-ENOUGH = 4  # a larger sample of one pixel in so many is large enough
+PLENTY = 512  # sampled pixels for each mode: no larger sample will tell more
 FAR = 4096  # far pixels that are looked at, at most
 TRUST = 4  # sampled pixels that a mode of a sample must have
 PROBE = 128  # pixels that tell whether the embedding is smooth
@@ -76,7 +76,7 @@ class Hill:
         """Return the modes (C, E) of a spread sample of the pixels, and the sample (E, M) near.
 
         The sample is small at first; larger ones follow while much of it is far from all modes, as
-        it is where clusters are many or touch, and while it is a small part of the pixels.
+        it is where clusters are many or touch, and has few pixels for each mode.
         """
         none = np.empty((0, pixels.dims), np.float32)
         first = max(SMALL, len(pixels) // SHARE)
@@ -92,8 +92,8 @@ class Hill:
             climbing.within(sample.points, modes, np.float32(self.bandwidth**2), near)
             borders.bar(sample.founders(), near)
             lost = len(ranks) - np.count_nonzero(near | sample.barred)
-            part = len(ranks) * (ENOUGH if index else 1)
-            if lost <= mess * len(ranks) or part >= len(pixels):
+            plenty = PLENTY * len(modes) if len(modes) else len(pixels)
+            if lost <= mess * len(ranks) or len(ranks) >= min(plenty, len(pixels)):
                 break
         return modes, sample.points.take(np.flatnonzero(near), axis=1)
 

@@ -12,6 +12,7 @@ from safetensors.torch import save_file
 
 from embedseg.device import Amp, autocast, channels_last, choose_amp, choose_device
 from embedseg.inference.engines import EngineNetwork
+from embedseg.inference.folding import fold_norms
 from embedseg.inference.joint import Member
 from embedseg.inference.normalise import normalise
 from embedseg.inference.segmenter import Segmenter
@@ -61,7 +62,7 @@ class Model(Segmenter):
     @property
     def prepared(self) -> bool:
         """Whether an engine prepares the network anew for another number of threads."""
-        return self.compute is not self.network
+        return isinstance(self.compute, EngineNetwork)
 
     @torch.inference_mode()
     def __call__(self, batch: torch.Tensor) -> dict[str, torch.Tensor]:
@@ -101,7 +102,9 @@ class Model(Segmenter):
             raise InputError(
                 f"{file}: the weights do not fit the network {spec.backbone!r} they name ({reason})"
             ) from error
-        return cls(network, spec, device=device, amp=amp, name=path.stem)
+        model = cls(network, spec, device=device, amp=amp, name=path.stem)
+        model.compute = fold_norms(model.network)
+        return model
 
 
 def build_from_spec(spec: ModelSpec, *, pretrained: bool = False) -> EmbeddingNet:

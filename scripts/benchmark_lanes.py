@@ -21,6 +21,7 @@ import numpy as np
 import torch
 
 from embedseg.data.roads import roads
+from embedseg.device import keep_memory
 from embedseg.driving.finder import HEADS, LaneFinder
 from embedseg.driving.stream import see
 from embedseg.lanes.curves import fit_lanes
@@ -127,6 +128,7 @@ def main() -> None:
     parser.add_argument("--batches", type=int, nargs="+", default=[1, 8])
     parser.add_argument("--device", default="cpu")
     options = parser.parse_args()
+    keep_memory()  # as the commands do
     if options.threads:
         torch.set_num_threads(options.threads)
     finder = LaneFinder(Model.load(shipped()["lanes"], device=options.device))

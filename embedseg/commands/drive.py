@@ -33,9 +33,11 @@ def check(arguments: argparse.Namespace) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Draw the lanes of a video or a folder of frames into a video; print the frames a second."""
     check(arguments)
+    from embedseg.device import keep_memory
     from embedseg.driving.finder import LaneFinder
     from embedseg.driving.outputs import predict_drive
 
+    keep_memory()
     outcome = predict_drive(
         LaneFinder(load_model(arguments)),
         Path(arguments.images[0]),

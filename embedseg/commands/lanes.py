@@ -31,7 +31,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--track", action="store_true", help="the pictures are one drive: ids follow the lanes"
     )
     predict.add_argument("--rate", type=float, help="frames a second, with --track (default: 20)")
-    predict.add_argument("--batch", type=int, default=1, help="pictures a pass of the network")
+    predict.add_argument(
+        "--batch", type=int, default=8, help="pictures a pass of the network (default: 8)"
+    )
     add_curves(predict)
     add_device(predict)
 
@@ -67,11 +69,13 @@ def make_finder(arguments: argparse.Namespace) -> "LaneFinder":
 
 def run(arguments: argparse.Namespace) -> int:
     """Write the lanes of pictures; print what was written, report what failed."""
+    from embedseg.device import keep_memory
     from embedseg.driving.outputs import list_pictures, predict_lanes
     from embedseg.lanes.video import FOLDER_RATE
 
     if arguments.rate is not None and not arguments.track:
         raise ValueError("--rate goes with --track: only the frames of a drive have times")
+    keep_memory()
     pictures = list_pictures(arguments.pictures, arguments.names)
     outcome = predict_lanes(
         make_finder(arguments),

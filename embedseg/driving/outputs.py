@@ -9,7 +9,7 @@ from pathlib import Path, PurePosixPath
 from tqdm import tqdm
 
 from embedseg.driving.finder import LaneFinder
-from embedseg.driving.stream import Seen, see
+from embedseg.driving.stream import BATCH, Seen, see
 from embedseg.io import InputError, read_image, write_image
 from embedseg.lanes.culane import read_list
 from embedseg.lanes.polylines import Lanes
@@ -95,7 +95,7 @@ def predict_lanes(
     overlays: Path | None = None,
     track: bool = False,
     rate: float = FOLDER_RATE,
-    batch: int = 1,
+    batch: int = BATCH,
 ) -> Outcome:
     """Write the lanes of pictures as `format` (of FORMATS) to `out`, and drawings to `overlays`.
 
@@ -159,7 +159,7 @@ def _warn_of_slow(times: dict[str, float]) -> None:
 
 
 def predict_drive(
-    finder: LaneFinder, place: Path, out: Path, *, rate: float | None = None, batch: int = 1
+    finder: LaneFinder, place: Path, out: Path, *, rate: float | None = None, batch: int = BATCH
 ) -> Outcome:
     """Draw the lanes of a video or a folder of frames into the video `out`, ids kept over frames.
 

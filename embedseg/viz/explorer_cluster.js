@@ -7,7 +7,7 @@
 "use strict";
 
 const MEAN_SHIFT = {
-  SAMPLES: [[1024, 0.02], [4096, 0.08], [16384, 1.0]], SMALL: 512, SHARE: 16, ENOUGH: 4,
+  SAMPLES: [[1024, 0.02], [4096, 0.08], [16384, 1.0]], SMALL: 512, SHARE: 16, PLENTY: 512,
   FAR: 4096, TRUST: 4, PROBE: 128, ROOM: 1024, TURNS: 4, ROUNDS: 100, STOP: 0.25, STILL: 1e-6, TRACE: 0.01, AFTER: 2, TRACES: 2048, AWAY: 0.15, PER_MODE: 128, RUN: 4, FIRST: 1024,
 };
 const TOO_LATE = Symbol("too late");
@@ -234,7 +234,7 @@ class MeanShift {
       }
       sample = new Float32Array(keep.length * this.E);
       keep.forEach((i, k) => sample.set(points.subarray(i * this.E, (i + 1) * this.E), k * this.E));
-      if (lost <= mess * M || M * (index ? MEAN_SHIFT.ENOUGH : 1) >= this.count) break;
+      if (lost <= mess * M || M >= Math.min(MEAN_SHIFT.PLENTY * modes.length || this.count, this.count)) break;
     }
     return { modes, sample };
   }

@@ -2,6 +2,7 @@
 
 import csv
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,7 @@ from PIL import Image
 from embedseg.driving import stream
 from embedseg.driving.finder import LaneFinder
 from embedseg.driving.outputs import list_pictures, predict_drive, predict_lanes
-from embedseg.driving.stream import core_to_spare, see
+from embedseg.driving.stream import core_to_spare, grouped, see
 from embedseg.io import InputError
 from embedseg.lanes.culane import read_culane
 from embedseg.lanes.tusimple import read_records, to_record
@@ -187,6 +188,18 @@ def test_what_was_seen_before_an_error_is_kept(tmp_path: Path) -> None:
 
     path = drive(tmp_path / "in.avi")
     with pytest.raises(InputError, match="is gone"):
-        predict_drive(LaneFinder(Fails()), path, tmp_path / "out.avi")  # type: ignore[arg-type]
-    assert len(list(read_frames(open_drive(tmp_path / "out.avi")))) == 3
-    assert len({row["image"] for row in rows_of(tmp_path / "out.csv")}) == 3
+        predict_drive(LaneFinder(Fails()), path, tmp_path / "out.avi", batch=2)  # type: ignore[arg-type]
+    assert len(list(read_frames(open_drive(tmp_path / "out.avi")))) == 6
+    assert len({row["image"] for row in rows_of(tmp_path / "out.csv")}) == 6
+
+
+def test_frames_before_an_error_of_their_source_come_first() -> None:
+    def source() -> Iterator[Frame]:
+        for index in range(3):
+            yield Frame(np.zeros((4, 4, 3), np.uint8), str(index), 0.0)
+        raise OSError("the disk is gone")
+
+    groups = grouped(source(), 8)
+    assert [frame.name for frame in next(groups)] == ["0", "1", "2"]
+    with pytest.raises(OSError, match="is gone"):
+        next(groups)
