@@ -111,8 +111,10 @@ def soft_masks(anchors: Tensor, e: Tensor, delta_v: float) -> Tensor:
 
 
 def squared(anchors: Tensor, e: Tensor) -> Tensor:
-    """Return |a - e|^2 (A, N), by differences, anchor by anchor."""
-    return torch.stack([(e - a[:, None]).square().sum(0) for a in anchors])
+    """Return |a - e|^2 = |a|^2 - 2 a.e + |e|^2 (A, N), seen from the anchors' mean."""
+    origin = anchors.detach().mean(0)
+    a, e = anchors - origin, e - origin[:, None]
+    return (a.square().sum(1)[:, None] - 2 * a @ e + e.square().sum(0)).clamp(min=0)
 
 
 def dice(p: Tensor, q: Tensor) -> Tensor:

@@ -187,8 +187,8 @@ class TrainConfig:
             the end, foreground pixels for the embedding projector (needs the extra `tensorboard`).
         bandwidth: of mean-shift in validation; 0: midway between the margins.
         foreground_threshold: probability above which a pixel is foreground.
-        seed_threshold: closeness above which a pixel may found a cluster, with a seed head; the
-            default is exp(-1/2), the closeness at distance delta_v.
+        seed_threshold: closeness above which a pixel may found a cluster, with a seed head; None:
+            exp(-1/2) = 0.607, the closeness at distance delta_v, or 0.9 for the method "spatial".
         core_step: without a seed head, a pixel may found a cluster if its embedding differs from
             its neighbours' by less than this many delta_v; 0: every foreground pixel may.
         components: what becomes of an instance in several pieces: "all" are kept, the "largest"
@@ -215,7 +215,7 @@ class TrainConfig:
     tensorboard: bool = False
     bandwidth: float = 0.0
     foreground_threshold: float = 0.5
-    seed_threshold: float = 0.607
+    seed_threshold: float | None = None
     core_step: float = 0.8
     components: Literal["all", "largest", "split"] = "all"
     min_size: int = 16

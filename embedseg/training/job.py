@@ -29,6 +29,7 @@ from embedseg.training.tensorboard import require_tensorboard
 
 logger = logging.getLogger(__name__)
 AXES = 2  # of a picture
+SEEDS = {"discriminative": 0.607, "spatial": 0.9}  # thresholds; 0.9 as in arXiv:1906.11109's code
 
 
 @dataclass(frozen=True, eq=False)
@@ -151,6 +152,7 @@ def build_objective(config: TrainConfig) -> Objective:
 def spec_of(config: TrainConfig) -> ModelSpec:
     """Return what the checkpoints of this run say of their model."""
     network, spatial = config.network, config.method == "spatial"
+    trust = config.seed_threshold
     clusterer = {"bandwidth": config.bandwidth} if config.bandwidth else {}
     if spatial and clusterer:
         raise ValueError("the method 'spatial' learns its bandwidths; leave bandwidth out")
@@ -175,7 +177,7 @@ def spec_of(config: TrainConfig) -> ModelSpec:
         clusterer_options=clusterer,
         seed_head=network.seed_head,
         training_heads=training_heads(config.loss.foreground, network.options),
-        seed_threshold=config.seed_threshold,
+        seed_threshold=SEEDS[config.method] if trust is None else trust,
         core_step=config.core_step,
         components=config.components,
         min_size=config.min_size,

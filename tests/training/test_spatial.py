@@ -21,7 +21,7 @@ from tests.scenes import discs, train_discs
 
 DISCS = [
     "--method=spatial", "--epochs=1", "--steps-per-epoch=110", "--batch=2",
-    "--data.working_size=32", "--augment.size=32",
+    "--data.working_size=32", "--augment.size=32", "--seed_threshold=0.607",
 ]  # fmt: skip
 LEAVES = "leaves:4,1,size=48,leaves=3-4,reach=58-70"
 
@@ -45,7 +45,9 @@ def test_trains_on_generated_leaves(tmp_path: Path) -> None:
     options = ["--epochs=1", "--steps-per-epoch=4", "--batch=2", "--amp=off", "--device=cpu"]
     options += ["--network.options={width: 4, depth: 2}", "--augment.size=48", "--threads=1"]
     run = train(read_config([*DISCS[:1], *options, "--data", LEAVES, "--run", str(tmp_path / "r")]))
-    assert load(run, device="cpu", amp="off").segment(discs(1)[0]).embedding.shape[0] == 2
+    model = load(run, device="cpu", amp="off")
+    assert model.segment(discs(1)[0]).embedding.shape[0] == 2
+    assert model.spec.seed_threshold == 0.9
 
 
 def test_every_command_takes_the_run(
