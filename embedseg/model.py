@@ -103,7 +103,8 @@ class Model(Segmenter):
                 f"{file}: the weights do not fit the network {spec.backbone!r} they name ({reason})"
             ) from error
         model = cls(network, spec, device=device, amp=amp, name=path.stem)
-        model.compute = fold_norms(model.network)
+        if model.amp == "off":  # a folded norm takes bits of a half precision's weights
+            model.compute = fold_norms(model.network)
         return model
 
 

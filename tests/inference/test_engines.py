@@ -76,7 +76,7 @@ def test_labels_of_every_engine_are_equal(engine: str, tiny_run: Path) -> None:
     pictures.append(pictures[0][:50, :39])  # another size, and no multiple of anything
     wanted = [model.segment(picture).labels for picture in pictures]
     model.use_engine(engine)
-    assert model.compute is not model.network
+    assert model.prepared
     for picture, labels in zip(pictures, wanted, strict=True):
         assert labels.max() > 0
         np.testing.assert_array_equal(model.segment(picture).labels, labels)
@@ -147,3 +147,19 @@ def test_the_command_offers_the_engines_that_are() -> None:
     add_arguments(parser)
     offered = next(a.choices for a in parser._actions if a.dest == "engine")
     assert list(offered) == list(ENGINES)
+
+
+def test_a_loaded_model_is_folded_in_full_precision_alone(tiny_run: Path) -> None:
+    full = embedseg.load(tiny_run, device="cpu", amp="off")
+    assert isinstance(full.compute, nn.Module) and not full.prepared
+    norms = [
+        sum(isinstance(part, nn.BatchNorm2d) for part in network.modules())
+        for network in (full.compute, full.network)
+    ]
+    assert norms[0] < norms[1]
+    image = torch.rand(1, 3, 32, 32)
+    with torch.inference_mode():
+        for name, value in full.network(image).items():
+            torch.testing.assert_close(full.compute(image)[name], value)
+    half = embedseg.load(tiny_run, device="cpu", amp="bf16")
+    assert half.compute is half.network
