@@ -8,7 +8,7 @@ from typing import Self
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 
 from embedseg.device import Amp, autocast, channels_last, choose_amp, choose_device
 from embedseg.inference.engines import EngineNetwork
@@ -165,7 +165,7 @@ def save_weights(
     `half` stores kernels and matrices in float16, at half the size; vectors (biases, statistics of
     norms, which may be large) stay as they are. They are float32 again once loaded.
     """
-    tensors = {key: value.detach().cpu().contiguous() for key, value in state.items()}
+    tensors = {key: value.detach().cpu().contiguous().clone() for key, value in state.items()}
     if half:
         for key, value in tensors.items():
             if value.is_floating_point() and value.ndim > 1:
@@ -175,7 +175,7 @@ def save_weights(
                         f"{key} holds a value that half precision cannot; keep float32"
                     )
     with atomic_path(path) as temporary:
-        save_file(tensors, temporary, metadata={KEY: spec.to_json()})
+        temporary.write_bytes(save(tensors, metadata={KEY: spec.to_json()}))
 
 
 def read_weights(path: Path) -> tuple[ModelSpec, dict[str, torch.Tensor]]:

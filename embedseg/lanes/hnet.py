@@ -30,7 +30,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 from torch import Tensor, nn
 
 from embedseg._cv2 import cv2
@@ -194,7 +194,7 @@ def image_homography(
 def save_hnet(net: HNet, path: str | Path) -> None:
     """Write the weights as safetensors, whole or not at all."""
     with atomic_path(path) as temporary:
-        save_file({k: v.contiguous() for k, v in net.state_dict().items()}, temporary)
+        temporary.write_bytes(save({k: v.contiguous() for k, v in net.state_dict().items()}))
 
 
 def load_hnet(path: str | Path) -> HNet:

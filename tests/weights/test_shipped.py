@@ -11,8 +11,9 @@ from safetensors.torch import load_file
 
 from embedseg import load, weights
 from embedseg.cli import main
+from embedseg.inference.spec import ModelSpec
 from embedseg.io import InputError
-from embedseg.model import Model, find_weights
+from embedseg.model import Model, build_from_spec, find_weights
 from scripts.ship_model import ship
 from tests.scenes import discs
 
@@ -138,3 +139,12 @@ def test_listing_needs_no_torch() -> None:
         "import sys, embedseg.cli; embedseg.cli.main(['models']); assert 'torch' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_layers_that_share_a_parameter_are_saved(tmp_path: Path) -> None:
+    spec = ModelSpec(backbone="enet", embedding_dim=2)
+    model = Model(build_from_spec(spec), spec)
+    model.save(tmp_path / "enet.safetensors")
+    back = Model.load(tmp_path / "enet.safetensors", device="cpu", amp="off").network.state_dict()
+    for key, value in model.network.state_dict().items():
+        torch.testing.assert_close(back[key], value, rtol=0, atol=0)
