@@ -4,9 +4,10 @@
 
 Without --run an ENet of random weights is used, with an embedding made of the true labels' ids in
 its place, so that clustering and cleaning work on as many pixels and instances as in earnest.
-Prints medians: the network alone, picture by picture with all threads and a picture for each
-thread; `segment` (picture to labels); `predict` (files to files); and the medians of their ratios
-to both ways of running the network.
+Prints medians: the network alone, as it was trained and as `predict` runs it (its norms folded, in
+full precision), picture by picture with all threads and a picture for each thread; `segment`
+(picture to labels); `predict` (files to files); and the medians of their ratios to both ways of
+running the network as `predict` does.
 """
 
 import argparse
@@ -22,6 +23,7 @@ import torch
 
 from embedseg.data import Dataset, open_dataset
 from embedseg.device import keep_memory
+from embedseg.inference.folding import fold_norms
 from embedseg.inference.segment import resize_picture, working_shape
 from embedseg.inference.spec import ModelSpec
 from embedseg.io import list_images, read_image, write_image
@@ -39,6 +41,8 @@ class Ideal(Model):
 
     def __init__(self, spec: ModelSpec, samples: Dataset, **options: str) -> None:
         super().__init__(build_from_spec(spec), spec, **options)
+        if self.amp == "off":  # as Model.load does
+            self.compute = fold_norms(self.network)
         generator = torch.Generator().manual_seed(0)
         centres = 1.5 * torch.randn(64, spec.embedding_dim, generator=generator)
         noise = 0.03 * torch.randn(512, 512, spec.embedding_dim, generator=generator)
@@ -94,6 +98,7 @@ def report(model: Model, files: list[Path], out: Path, repeats: int) -> None:
     batches = [torch.from_numpy(p.transpose(2, 0, 1).copy())[None] for p in small]
     one_by_one, paired = "network, picture by picture", "network, a picture for each thread"
     works: dict[str, Callable[[], object]] = {
+        "network, norms not folded": lambda: [as_trained(model, b) for b in batches],
         one_by_one: lambda: [Model.__call__(model, b) for b in batches],
         paired: lambda: beside_each_other(lambda b: Model.__call__(model, b), batches),
         "segment: picture to labels": lambda: [model.segment(p) for p in pictures],
@@ -116,6 +121,13 @@ def report(model: Model, files: list[Path], out: Path, repeats: int) -> None:
         ]
         each = 1000 * statistics.median(times) / len(files)
         print(f"{name:<36}{each:>14.1f}{ratios[0]:>14.2f}{ratios[1]:>15.2f}")
+
+
+def as_trained(model: Model, batch: Batch) -> None:
+    """Run the network as it was trained, its norms not folded."""
+    compute, model.compute = model.compute, model.network
+    Model.__call__(model, batch)
+    model.compute = compute
 
 
 def in_turns(works: dict[str, Callable[[], object]], repeats: int) -> dict[str, list[float]]:
