@@ -9,9 +9,10 @@ stops. Where it stops is a mode; of modes nearer than b to each other the lighte
 and every point belongs to the nearest mode that is left.
 
 Not every pixel climbs. (1) A spread sample of the pixels climbs its own density; where much of it
-is far from every mode, a larger sample does. (2) One pass over all pixels finds the nearest mode of
-each and the mean of those within b. (3) The pixels farther than b from every mode climb too, over
-the density of all; if they find modes, or if a mean is away from its mode, there is one more pass.
+is far from every mode, and it is small for so many modes, a larger sample does. (2) One pass over
+all pixels finds the nearest mode of each and the mean of those within b. (3) The pixels farther
+than b from every mode climb too, over the density of all; if they find modes, or if a mean is away
+from its mode, there is one more pass.
 
 Guarantee: `min_points` pixels that lie within b/2 of a point, farther than 2b from all others, and
 on no border between instances (`border_step`), are a cluster, as long as at most FAR pixels are far

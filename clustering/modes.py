@@ -16,7 +16,7 @@ Array = NDArray[np.float32]
 # the next size.
 SAMPLES = ((1024, 0.02), (4096, 0.08), (16384, 1.0))
 SMALL, SHARE = 512, 16  # the first sample of a small image: every SHARE-th pixel, at least SMALL
-PLENTY = 512  # sampled pixels for each mode: no larger sample will tell more
+PLENTY = 512  # sampled pixels for each mode; if half of them are near one, `of_far` does the rest
 FAR = 4096  # far pixels that are looked at, at most
 TRUST = 4  # sampled pixels that a mode of a sample must have
 PROBE = 128  # pixels that tell whether the embedding is smooth
@@ -93,7 +93,8 @@ class Hill:
             borders.bar(sample.founders(), near)
             lost = len(ranks) - np.count_nonzero(near | sample.barred)
             plenty = PLENTY * len(modes) if len(modes) else len(pixels)
-            if lost <= mess * len(ranks) or len(ranks) >= min(plenty, len(pixels)):
+            rich = 2 * lost < len(ranks) and len(ranks) >= plenty
+            if lost <= mess * len(ranks) or rich or len(ranks) == len(pixels):
                 break
         return modes, sample.points.take(np.flatnonzero(near), axis=1)
 

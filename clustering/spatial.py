@@ -22,6 +22,7 @@ from clustering.tensors import TensorPixels
 Array = NDArray[np.float32]
 Flags = NDArray[np.bool_]
 
+NEARLY = 0.9
 MANY = 2000  # seeds tried at most; ends a run in which every point is its own
 CHUNK = 16384  # points at a time while points left over look for their cluster
 
@@ -30,7 +31,8 @@ class SpatialClustering(PixelClusterer):
     """Clusters around the points of the highest seed, each with its own bandwidth.
 
     bandwidth: sigma of every point, > 0, where the fit is given no precision.
-    seed_threshold: points of a lower seed found no cluster.
+    seed_threshold: points of a lower seed found no cluster. Where no seed is higher, as after a
+        short training, those do that are nearly (NEARLY) as high as the highest.
     membership: phi above which a point belongs to a cluster; the paper's 1/2.
     min_points: a cluster of fewer new points is dropped.
     max_overlap: a cluster is dropped if at least this fraction of its points is clustered already.
@@ -118,7 +120,9 @@ class SpatialClustering(PixelClusterer):
         reach = -np.log(self.membership)
         seeds: list[int] = []
         order = np.argsort(-seed, kind="stable")
-        order = order[seed[order] > self.seed_threshold]
+        best = seed.max()
+        least = self.seed_threshold if best > self.seed_threshold else NEARLY * best
+        order = order[seed[order] > least]
         tried = 0
         for at in order:
             if not free[at]:

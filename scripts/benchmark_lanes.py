@@ -139,7 +139,8 @@ def main() -> None:
     samples = list(roads(options.frames, seed=5))
     frames = [Frame(s.image, s.name, i / 20) for i, s in enumerate(samples)]
     check_fit(np.random.default_rng(0))
-    check_stream(finder, frames[:4], 1)
+    for batch in options.batches:
+        check_stream(finder, frames, batch)
     print(
         f"{options.frames} frames, {torch.get_num_threads()} threads, {options.device}, "
         f"load {os.getloadavg()[0]:.1f}; results checked"

@@ -32,7 +32,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     predict.add_argument("--rate", type=float, help="frames a second, with --track (default: 20)")
     predict.add_argument(
-        "--batch", type=int, default=8, help="pictures a pass of the network (default: 8)"
+        "--batch",
+        type=int,
+        default=8,
+        help="pictures a pass of the network; the times of tusimple are shares of it (default: 8)",
     )
     add_curves(predict)
     add_device(predict)

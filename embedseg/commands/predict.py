@@ -38,7 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--engine",
         choices=("torch", "compile", "onnxruntime", "openvino"),
-        help="what computes the network on a processor, float32 (default: torch, --amp)",
+        help="what computes the network on a processor, in float32 (default: torch, as --amp says)",
     )
     add_device(parser)
     add_views(parser)

@@ -101,7 +101,8 @@ def predict_lanes(
 
     `track`: the pictures are the frames of one drive at `rate` frames a second; ids then follow the
     lanes, and times are written. A picture that is missing or cannot be read is reported and left
-    out. The times that TuSimple's format holds are those from picture to curves.
+    out. The times that TuSimple's format holds are from picture to curves: of `batch` pictures
+    together, divided by their number.
     """
     check_rate(rate)
     if format not in FORMATS:
@@ -165,7 +166,8 @@ def predict_drive(
 
     Beside it, `<stem>.csv` has every point of every lane: image, time, lane, point, x, y. `rate`
     replaces the frames a second of the video (folders: 20). If the drive breaks off or the work
-    is interrupted, both files hold the frames until then, and the outcome or the error says so.
+    is interrupted, both files hold the frames until then, but for those of the last pass, and the
+    outcome or the error says so.
     """
     drive = open_drive(place, rate=rate)
     outcome, begin = Outcome(), time.monotonic()

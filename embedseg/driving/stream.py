@@ -20,6 +20,7 @@ from embedseg.viz import lane_overlay
 Picture = NDArray[np.uint8]
 
 BATCH = 8  # frames a pass of the network: on a processor a third faster than one by one
+WAITING = 4  # frames, or one pass of them, that wait between two stages
 
 
 class Seen(NamedTuple):
@@ -54,8 +55,9 @@ def see(
     stages = _Stages(finder, tracker, draw)
     work = (stages.prepare, stages.network, stages.lanes, stages.finish)
     source = grouped(frames, batch)
+    depth = max(1, WAITING // batch)
     beside = core_to_spare(getattr(finder.model, "device", None))
-    for group in overlap(source, *work, here=1) if beside else in_turn(source, *work):
+    for group in overlap(source, *work, depth=depth, here=1) if beside else in_turn(source, *work):
         yield from group
 
 
@@ -80,14 +82,14 @@ def grouped(frames: Iterable[Frame], batch: int) -> Iterator[list[Frame]]:
     An error of the frames comes after those before it.
     """
     group: list[Frame] = []
-    failure: Exception | None = None
+    failure: BaseException | None = None
     try:
         for frame in frames:
             if group and (len(group) == batch or frame.image.shape != group[0].image.shape):
                 yield group
                 group = []
             group.append(frame)
-    except Exception as error:  # noqa: BLE001  (raised below)
+    except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001  (raised below)
         failure = error
     if group:
         yield group

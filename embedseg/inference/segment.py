@@ -285,7 +285,7 @@ def _cluster_maps(
     for index in range(1, spec.classes if spec.classes > 1 else 2):
         mask = classes == index
         found = tensor_to_numpy(estimator.fit_image(read, mask, **maps).labels_)
-        if mask.any() and (found != NOISE).any():
+        if (found != NOISE).any():
             joined, _ = join(flat, np.flatnonzero(mask), found, spec.merge)
             labels[mask] = joined + 1 + labels.max()
     return labels, maps["seed"], (classes > 0) & (maps["seed"] > spec.seed_threshold)

@@ -114,7 +114,8 @@ def squared(anchors: Tensor, e: Tensor) -> Tensor:
     """Return |a - e|^2 = |a|^2 - 2 a.e + |e|^2 (A, N), seen from the anchors' mean."""
     origin = anchors.detach().mean(0)
     a, e = anchors - origin, e - origin[:, None]
-    return (a.square().sum(1)[:, None] - 2 * a @ e + e.square().sum(0)).clamp(min=0)
+    with torch.autocast(e.device.type, enabled=False):  # a product in half precision is too coarse
+        return (a.square().sum(1)[:, None] - 2 * a @ e + e.square().sum(0)).clamp(min=0)
 
 
 def dice(p: Tensor, q: Tensor) -> Tensor:

@@ -234,7 +234,8 @@ class MeanShift {
       }
       sample = new Float32Array(keep.length * this.E);
       keep.forEach((i, k) => sample.set(points.subarray(i * this.E, (i + 1) * this.E), k * this.E));
-      if (lost <= mess * M || M >= Math.min(MEAN_SHIFT.PLENTY * modes.length || this.count, this.count)) break;
+      const rich = 2 * lost < M && M >= (MEAN_SHIFT.PLENTY * modes.length || this.count);
+      if (lost <= mess * M || rich || M === this.count) break;
     }
     return { modes, sample };
   }

@@ -58,8 +58,17 @@ def test_image_and_points_agree_and_no_seed_is_no_cluster() -> None:
         embedding[:, mask].T, seed=seed[mask], log_precision=width[:, mask].T
     )
     np.testing.assert_array_equal(image.labels_, points.labels_)
-    none = SpatialClustering(seed_threshold=2).fit_image(embedding, mask, seed=seed)
+    none = SpatialClustering().fit_image(embedding, mask, seed=0 * seed)
     assert (none.labels_ == NOISE).all() and none.cluster_centers_.shape == (0, 2)
+
+
+def test_timid_seeds_found_clusters_where_none_is_above_the_threshold() -> None:
+    points = np.repeat([[0.0, 0.0], [4.0, 0.0], [0.0, 4.0]], 10, axis=0).astype(np.float32)
+    seed = np.repeat([0.60, 0.58, 0.30], 10).astype(np.float32)
+    found = SpatialClustering(seed_threshold=0.9, cluster_all=False).fit(points, seed=seed).labels_
+    np.testing.assert_array_equal(found, np.repeat([0, 1, NOISE], 10))
+    above = SpatialClustering(seed_threshold=0.59, cluster_all=False).fit(points, seed=seed).labels_
+    np.testing.assert_array_equal(above, np.repeat([0, NOISE, NOISE], 10))
 
 
 @pytest.mark.parametrize("options", [{"bandwidth": 0}, {"membership": 1}])

@@ -21,7 +21,7 @@ from tests.scenes import discs, train_discs
 
 DISCS = [
     "--method=spatial", "--epochs=1", "--steps-per-epoch=110", "--batch=2",
-    "--data.working_size=32", "--augment.size=32", "--seed_threshold=0.607",
+    "--data.working_size=32", "--augment.size=32",
 ]  # fmt: skip
 LEAVES = "leaves:4,1,size=48,leaves=3-4,reach=58-70"
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from clustering import mean_shift, modes
-from clustering.climbing import STILL, STOP
+from clustering.climbing import AFTER, STILL, STOP, TRACE, TRACES
 from embedseg.viz import write_explorer
 from embedseg.viz.explorer_data import (
     deflated,
@@ -123,11 +123,11 @@ def test_refusals(tmp_path):
 def test_javascript_clusters_with_the_constants_of_python():
     code = asset("explorer_cluster.js")
     found = {k: float(v) for k, v in re.findall(r"\b([A-Z_]{3,}): ([\d.e-]+)", code)}
-    python = {"STOP": STOP, "STILL": STILL}
+    python = {"STOP": STOP, "STILL": STILL, "TRACE": TRACE, "AFTER": AFTER, "TRACES": TRACES}
     python |= {
         name: getattr(mean_shift, name) for name in ("AWAY", "TURNS", "PER_MODE", "RUN", "FIRST")
     }
-    names = ("FAR", "TRUST", "PROBE", "ROOM", "SMALL", "SHARE")
+    names = ("FAR", "TRUST", "PROBE", "ROOM", "SMALL", "SHARE", "PLENTY")
     python |= {name: getattr(modes, name) for name in names}
     assert {name: found[name] for name in python} == python
     sizes = json.loads(re.search(r"SAMPLES: (\[\[.*?\]\])", code)[1])
