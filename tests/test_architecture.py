@@ -17,7 +17,8 @@ ALLOWED: dict[str, set[str]] = {
     "viz": {"labels"},
     "tuning": {"model", "device", "inference", "metrics", "data", "io", "viz"},
     "lanes": {"labels", "io"},
-    "data": {"labels", "io", "lanes"},
+    "augmentation": set(),
+    "data": {"labels", "io", "lanes", "augmentation"},
     "inference": {"labels", "io", "viz", "clustering"},
     "weights": set(),
     "model": {"device", "inference", "io", "models", "weights"},
@@ -25,7 +26,7 @@ ALLOWED: dict[str, set[str]] = {
     "side_by_side": set(),
     "training": {
         "model", "device", "models", "losses", "data", "metrics", "inference", "labels", "io",
-        "viz", "tuning",
+        "viz", "tuning", "augmentation",
     },
     "clustering": set(),
 }  # fmt: skip

@@ -11,27 +11,19 @@ labels and classes take the value of the nearest pixel, which never makes a new 
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from embedseg._cv2 import cv2
+from embedseg.augmentation import Border, Outside, Size, as_pair
 from embedseg.data.sample import SEMANTIC_IGNORE, Sample
 from embedseg.labels import BACKGROUND, IGNORE
-
-Size = int | tuple[int, int]
-Border = Literal["reflect", "constant"]
-Outside = Literal["ignore", "background"]
 
 SHRINK_LIMIT: float = 0.6  # magnification below which linear sampling would skip pixels visibly
 INT16 = np.iinfo(np.int16)
 BORDERS: dict[Border, str] = {"reflect": "BORDER_REFLECT_101", "constant": "BORDER_CONSTANT"}
-
-
-def as_pair(size: Size) -> tuple[int, int]:
-    """Return (height, width); one number means a square."""
-    return (size, size) if isinstance(size, int) else (size[0], size[1])
 
 
 def random_matrix(

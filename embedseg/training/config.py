@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from embedseg.data.transforms import AugmentConfig
+from embedseg.augmentation import AugmentConfig
 
 PRESETS = Path(__file__).parent / "presets"
 
