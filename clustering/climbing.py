@@ -83,7 +83,7 @@ def ascend(
         if shift(points, squared, inside, size, at) <= STILL * limit:
             return mass, walked
         late = turn >= AFTER
-        if near(at, modes, STOP * limit) or (late and near(at, traces[:before], TRACE * limit)):
+        if hits(at, modes, STOP * limit) or (late and hits(at, traces[:before], TRACE * limit)):
             return 0.0, walked
         if late and walked < len(traces):
             copy(at, traces[walked])
@@ -92,7 +92,7 @@ def ascend(
 
 
 @helper
-def near(at: F32, places: F32, reach: float) -> bool:
+def hits(at: F32, places: F32, reach: float) -> bool:
     """Tell whether one of the places (L, E) lies nearer to `at` than the square root of reach."""
     for place in places:  # noqa: SIM110  (numba compiles no generator)
         if squared_gap(at, place) <= reach:

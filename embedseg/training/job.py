@@ -29,7 +29,7 @@ from embedseg.training.tensorboard import require_tensorboard
 
 logger = logging.getLogger(__name__)
 AXES = 2  # of a picture
-SEEDS = {"discriminative": 0.607, "spatial": 0.9}  # thresholds; 0.9 as in arXiv:1906.11109's code
+SPATIAL_SEED = 0.9  # the threshold that the program of arXiv:1906.11109 clusters with
 
 
 @dataclass(frozen=True, eq=False)
@@ -153,6 +153,8 @@ def spec_of(config: TrainConfig) -> ModelSpec:
     """Return what the checkpoints of this run say of their model."""
     network, spatial = config.network, config.method == "spatial"
     trust = config.seed_threshold
+    if trust is None:
+        trust = SPATIAL_SEED if spatial else ModelSpec.seed_threshold
     clusterer = {"bandwidth": config.bandwidth} if config.bandwidth else {}
     if spatial and clusterer:
         raise ValueError("the method 'spatial' learns its bandwidths; leave bandwidth out")
@@ -177,7 +179,7 @@ def spec_of(config: TrainConfig) -> ModelSpec:
         clusterer_options=clusterer,
         seed_head=network.seed_head,
         training_heads=training_heads(config.loss.foreground, network.options),
-        seed_threshold=SEEDS[config.method] if trust is None else trust,
+        seed_threshold=trust,
         core_step=config.core_step,
         components=config.components,
         min_size=config.min_size,

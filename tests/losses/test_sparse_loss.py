@@ -99,3 +99,15 @@ def test_many_unlabelled_pixels_are_drawn(monkeypatch: pytest.MonkeyPatch) -> No
     some = [sparse_loss(embedding, teacher, labels).push for _ in range(200)]
     assert len({round(v.item(), 5) for v in some}) > 2
     assert float(torch.stack(some).mean()) == pytest.approx(float(whole), rel=0.15)
+
+
+def test_autocast_changes_nothing() -> None:
+    generator = torch.Generator().manual_seed(5)
+    labels = torch.randint(1, 5, (1, 8, 8), generator=generator)
+    labels[:, ::2] = -1
+    embedding = 20 + torch.randn(1, 4, 8, 8, generator=generator)
+    alone = sparse_loss(embedding, embedding + 0.3, labels, generator=generator.manual_seed(1))
+    with torch.autocast("cpu", torch.bfloat16):
+        within = sparse_loss(embedding, embedding + 0.3, labels, generator=generator.manual_seed(1))
+    for a, b in zip(within, alone, strict=True):
+        torch.testing.assert_close(a, b)
