@@ -45,8 +45,9 @@ CELLS: dict[str, dict[str, str]] = {  # what a cell changes in the recipe, the p
     "band at borders": {"loss.foreground": "{cross_entropy: 1, dice: 1, band: 0.5}"},
     "border head": {"loss.foreground": "{cross_entropy: 1, dice: 1, border: 0.1}"},
     "push among neighbours": {"loss.options": "{push_neighbours: 24}"},
-    "learned bandwidth": {"method": "spatial"},
-    "two looks": {"data.zoom": "1.3", "augment.scale": "[0.6, 1.2]"},
+    "learned bandwidth": {"method": "spatial", "data.zoom": "0"},
+    "random weights": {"network.init": "''"},
+    "one look": {"data.zoom": "0"},
 }
 
 

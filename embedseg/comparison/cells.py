@@ -11,7 +11,7 @@ stand as named cells in a YAML file, `name: {option: value}`, with options by th
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields, is_dataclass, replace
+from dataclasses import dataclass, fields, is_dataclass
 from functools import reduce
 from itertools import product
 from pathlib import Path
@@ -23,7 +23,7 @@ from embedseg.io import InputError
 from embedseg.names import unknown
 from embedseg.training.config import TrainConfig
 from embedseg.training.loss_names import spread
-from embedseg.training.options import ALIASES, read_config
+from embedseg.training.options import ALIASES, for_backbone, read_config
 
 SPEAKING = ("network.backbone",)  # their values need no name before them
 SHORT = {"loss": "loss.foreground"}
@@ -197,12 +197,9 @@ def _default(field: Any) -> Any:
 def cell_config(cell: Cell, base: Sequence[str]) -> TrainConfig:
     """Return the configuration of `cell` over the options `base`.
 
-    Where the cell has another backbone than the base and no options for it, those of the base are
-    dropped: they belong to the other network.
+    Where the cell has another backbone than the base, options and weights of the base's are dropped
+    unless the cell names them: they belong to the other network.
     """
     words = [f"--{path}={value}" for path, value in cell.options.items()]
-    config, plain = read_config([*base, *words]), read_config(base)
-    moved = config.network.backbone != plain.network.backbone
-    if moved and "network.options" not in cell.options:
-        config = replace(config, network=replace(config.network, options={}))
-    return config
+    named = {path.removeprefix("network.") for path in cell.options}
+    return for_backbone(read_config([*base, *words]), read_config(base), named)

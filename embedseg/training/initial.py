@@ -54,7 +54,8 @@ def initialise(network: EmbeddingNet, source: str) -> None:
     if not match.taken:
         raise InputError(
             f"{source}: none of its {len(state)} weights ({listed(state)}) fits this network; "
-            f"name weights of its kind, which has {listed(own)}"
+            f"name weights of its kind, which has {listed(own)}, or start from random ones: "
+            "--network.init ''"
         )
     network.load_state_dict(match.taken, strict=False)
     logger.info("%s", report(source, match, len(state), len(own)))

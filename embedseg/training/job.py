@@ -123,6 +123,8 @@ def sparse_training(config: TrainConfig, training: Dataset) -> Dataset:
         raise ValueError(f"sparse labels go with the method 'discriminative', not {config.method}")
     if not config.optimizer.ema:
         raise ValueError("sparse labels need a teacher: set optimizer.ema, such as 0.998")
+    if config.data.zoom:
+        raise ValueError("sparse labels do not tell how far all objects reach; set data.zoom to 0")
     if config.data.background_label and not config.data.val:
         raise ValueError("sparse labels tell no score: name wholly labelled images by --val")
     sparse = sparse_dataset(

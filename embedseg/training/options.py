@@ -1,13 +1,15 @@
 """From the command line and YAML files to a `TrainConfig`, by jsonargparse."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import jsonargparse
 
 from embedseg.io import InputError
 from embedseg.names import unknown
-from embedseg.training.config import PRESETS, TrainConfig
+from embedseg.training.config import PRESETS, NetworkConfig, TrainConfig
 from embedseg.training.loss_names import spread_file, spread_words
 
 # Short names for what nearly every call sets; all other options are the fields by their path.
@@ -46,12 +48,46 @@ def build_parser() -> jsonargparse.ArgumentParser:
 def read_config(argv: Sequence[str]) -> TrainConfig:
     """Return the configuration: presets and YAML files first, then the options, left to right.
 
-    Wrong options end the program with one line and exit code 2, as argparse does.
+    A backbone that is named beside a file of another one takes neither the options nor the weights
+    to start from of that file (`for_backbone`). Wrong options end the program with one line and
+    exit code 2, as argparse does.
     """
+    words = _plain(argv)
+    config = _parsed(words)
+    if "--network.backbone" in (given := {word.partition("=")[0] for word in words}):
+        files = [w for pair in pairwise([*words, ""]) for w in _config_words(*pair)]
+        named = {word.removeprefix("--network.").partition(".")[0] for word in given}
+        config = for_backbone(config, _parsed(files), named)
+    return config
+
+
+def for_backbone(config: TrainConfig, base: TrainConfig, named: Collection[str]) -> TrainConfig:
+    """Return `config` without what belongs to the network of `base`, if it has another backbone.
+
+    These are its options and the weights it starts from, where they are not `named` anew.
+    """
+    network, plain = config.network, NetworkConfig()
+    if network.backbone == base.network.backbone:
+        return config
+    if "options" not in named:
+        network = replace(network, options=plain.options)
+    if "init" not in named:
+        network = replace(network, init=plain.init)
+    return replace(config, network=network)
+
+
+def _parsed(words: Sequence[str]) -> TrainConfig:
     parser = build_parser()
-    values = parser.parse_args(_plain(argv))
+    values = parser.parse_args(words)
     values.pop("config", None)
     return TrainConfig(**vars(parser.instantiate(values)))
+
+
+def _config_words(word: str, after: str) -> list[str]:
+    """Return `word`, and the one `after` it if that is its value, if it names a configuration."""
+    if word == "--config":
+        return [word, after]
+    return [word] if word.startswith("--config=") else []
 
 
 def resumed_config(run: Path) -> TrainConfig:

@@ -7,7 +7,7 @@ import pytest
 from embedseg.comparison.budget import with_budget
 from embedseg.comparison.cells import cell_config, named_cells, read_cells, split_values
 from embedseg.io import InputError
-from embedseg.training.config import TrainConfig
+from embedseg.training.config import NetworkConfig, TrainConfig
 
 
 def test_commas_in_brackets_and_quotes_do_not_cut() -> None:
@@ -44,14 +44,15 @@ def test_a_cell_reaches_the_configuration() -> None:
     assert cell_config(losses[0], base).loss.foreground == {"focal": 1.0}
     mixed = cell_config(losses[1], base)
     assert mixed.loss.foreground == {"dice": 1.0, "boundary": 0.01}
-    assert mixed.batch == 3 and mixed.network.options["width"] == 32
+    assert mixed.batch == 3 and mixed.network.options["width"] == 22
 
 
 def test_options_of_the_base_do_not_go_to_another_backbone() -> None:
     base = ["--config", "leaves"]
     unet, enet = read_cells(["network.backbone=unet,enet"])
-    assert cell_config(unet, base).network.options["width"] == 32
-    assert cell_config(enet, base).network.options == {}
+    assert cell_config(unet, base).network.options["width"] == 22
+    assert cell_config(unet, base).network.init == "leaf"
+    assert cell_config(enet, base).network == NetworkConfig(backbone="enet")
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from scripts.reproduce_cvppp import PUBLISHED, reproduce
 TINY = [
     "--epochs=1", "--steps-per-epoch=2", "--batch=2", "--amp=off", "--device=cpu", "--threads=1",
     "--data.working_size=32", "--augment.size=32", "--network.options={width: 4, depth: 2}",
-    "--network.embedding_dim=4",
+    "--network.embedding_dim=4", "--network.init=",
 ]  # fmt: skip
 
 

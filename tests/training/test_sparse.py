@@ -84,6 +84,7 @@ def test_the_teacher_is_the_average_and_stays_as_it_is(scenes: Path) -> None:
     [
         ([*SPARSE, "--method=spatial"], "method 'discriminative', not spatial"),
         ([*SPARSE, "--optimizer.ema=0"], "need a teacher"),
+        ([*SPARSE, "--data.zoom=1.2"], "do not tell how far"),
         ([*SPARSE, "--data.background_label=7"], "wholly labelled images by --val"),
         (["--data.keep=0.5"], "go with --labels sparse"),
     ],

@@ -1,0 +1,48 @@
+"""What of a configuration goes along with a network that is named beside it, and what does not."""
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from embedseg.training.config import NetworkConfig
+from embedseg.training.distributed import World
+from embedseg.training.job import prepare
+from embedseg.training.options import read_config
+
+WIDE = "{width: 8, depth: 2}"
+
+
+def test_a_preset_is_taken_whole() -> None:
+    network = read_config(["--config", "leaves"]).network
+    assert network.init == "leaf" and network.options["width"] == 22
+    same = read_config(["--config", "leaves", "--network.backbone", "unet"]).network
+    assert same == network
+
+
+@pytest.mark.parametrize("form", [["--config", "leaves"], ["--config=leaves"]])
+def test_another_backbone_takes_neither_options_nor_weights(form: list[str]) -> None:
+    network = read_config([*form, "--backbone", "erfnet"]).network
+    assert network == NetworkConfig(backbone="erfnet")
+    kept = read_config([*form, "--network.backbone=erfnet", "--network.init", "own.pth"]).network
+    assert kept.init == "own.pth" and kept.options == {}
+    named = read_config([*form, "--backbone=unet3+", f"--network.options={WIDE}"]).network
+    assert named.options == {"width": 8, "depth": 2} and named.init == ""
+    nested = read_config([*form, "--backbone=unet3+", "--network.options.width=8"]).network
+    assert nested.options["width"] == 8
+
+
+def test_a_run_is_repeated_with_its_own_network(tmp_path: Path) -> None:
+    own = tmp_path / "config.yaml"
+    own.write_text(f"network: {{backbone: unet, options: {WIDE}, init: leaf, embedding_dim: 8}}\n")
+    assert read_config(["--config", str(own)]).network.options == {"width": 8, "depth": 2}
+    other = read_config(["--backbone", "enet", "--config", str(own)]).network
+    assert other.backbone == "unet" and other.init == "leaf", "what comes later counts"
+
+
+@pytest.mark.parametrize("more", [[], ["--backbone", "enet"], ["--network.embedding_dim=8"]])
+def test_the_leaf_recipe_builds(more: list[str]) -> None:
+    small = ["--data", "leaves:4,1,size=48", "--data.working_size=32", "--augment.size=32"]
+    words = ["--config", "leaves", *small, "--device=cpu", *more]
+    job = prepare(read_config(words), World(), torch.device("cpu"))
+    assert job.spec.zoom == 1.2
