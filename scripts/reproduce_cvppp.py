@@ -6,7 +6,8 @@
 
 Words after the options go to `embedseg train --config leaves`. A second call goes on where the
 first stopped. Nothing is tuned on the pictures that are scored. OUT/table.md holds the table with
-protocol, seed and hardware, OUT/foldN/*.csv every picture.
+protocol, seed and hardware and what went wrong in the worst pictures, which OUT/worst.png shows;
+OUT/foldN/*.csv has every picture.
 """
 
 import argparse
@@ -19,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from leaf_folds import Lists, describe_groups, write_folds
+from leaf_worst import show_worst, worst_of
 
 from embedseg.data.splits import read_names
 from embedseg.evaluate import evaluate_model
@@ -28,6 +30,7 @@ from embedseg.training.loop import train
 from embedseg.training.options import read_config, resumed_config
 from embedseg.training.run_folder import environment
 
+WORST = 5  # pictures that are shown
 PUBLISHED = (  # who, SBD, |DiC|, foreground, pictures
     ("De Brabandere 2017, the paper", "84.2", "1.0", "true", "official test"),
     ("best open port: U-Net with CBAM, KMeans with known count", "88.13", "0.714", "predicted",
@@ -72,6 +75,13 @@ def reproduce(
         text = table(found, protocol, len(parts), run or folder / "run")
         with atomic_path(out / "table.md") as temporary:
             temporary.write_text(text)
+    tables = [
+        (out / f"fold{number}" / "predicted_foreground.csv", Path(part["run"]))
+        for number, part in enumerate(found)
+    ]
+    text += "\n" + show_worst(data, worst_of(tables, WORST), out) + "\n"
+    with atomic_path(out / "table.md") as temporary:
+        temporary.write_text(text)
     return text
 
 

@@ -1,15 +1,18 @@
 """The scripts of the leaf recipe on generated plants laid out like CVPPP, with tiny trainings."""
 
+import csv
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
 
 from embedseg.data import open_dataset
-from embedseg.io import InputError, write_labels
+from embedseg.io import InputError, read_image, write_labels
 from scripts.ablation_leaves import CELLS, ablate, named
 from scripts.leaf_folds import describe_groups, write_folds
+from scripts.leaf_worst import told
 from scripts.reproduce_cvppp import PUBLISHED, reproduce
 
 TINY = [
@@ -58,6 +61,9 @@ def test_folds_are_trained_scored_and_kept(plants: Path, tmp_path: Path) -> None
     assert all(part["true"]["FgBgDice"] in (0, pytest.approx(1)) for part in parts), (
         "given, or no leaf"
     )
+    worst = min(row["SBD"] for row in rows_of(tmp_path))
+    assert text.count("\n| plant") == 5 and f" | {100 * float(worst):.1f} | " in text
+    assert read_image(tmp_path / "worst.png").shape[0] > 5 * 400
     kept = (tmp_path / "fold0" / "run" / "metrics.csv").stat().st_mtime_ns
     (tmp_path / "fold1" / "scores.json").unlink()
     assert reproduce(f"cvppp:{plants}", tmp_path, folds=2, base=TINY) == text
@@ -72,6 +78,23 @@ def test_folds_are_trained_scored_and_kept(plants: Path, tmp_path: Path) -> None
         reproduce(f"cvppp:{plants}", tmp_path / "given", lists=lists, run=tmp_path / "fold1/run")
     with pytest.raises(ValueError, match="give --folds K"):
         reproduce(f"cvppp:{plants}", tmp_path / "nothing", lists=lists)
+
+
+def rows_of(out: Path) -> list[dict[str, str]]:
+    """Return the rows of the tables of all folds, predicted foreground."""
+    rows = []
+    for table in out.glob("fold*/predicted_foreground.csv"):
+        with table.open(newline="") as file:
+            rows += [row for row in csv.DictReader(file) if row["image"].startswith("plant")]
+    return rows
+
+
+def test_the_worst_are_told_in_numbers() -> None:
+    truth = np.zeros((40, 40), np.int32)
+    truth[:10, :10], truth[:10, 10:30], truth[30:, :5] = 1, 2, 3
+    found = np.where((truth == 1) | (truth == 2), 1, 0).astype(np.int32)  # the third is missed
+    assert told(found, truth) == "3 | 1 | 1 | 2 | 50, 100, 200"
+    assert told(truth, truth) == "3 | 3 | 0 | 0 | "
 
 
 @pytest.mark.slow
