@@ -129,6 +129,7 @@ def build_from_spec(spec: ModelSpec, *, pretrained: bool = False) -> EmbeddingNe
         seed_head=spec.seed_head,
         training_heads=spec.training_heads,
         spatial=spec.method == "spatial",
+        place_unit=spec.place_unit,
         options=options,
     )
 

@@ -1,7 +1,7 @@
 r"""From a run to a model that ships: embedseg/weights/NAME.safetensors and its card NAME.md.
 
     python scripts/ship_model.py RUN NAME --title "nuclei in light microscopy" \\
-        --data folder:../shared/data/nuclei --list ../shared/data/nuclei/val.txt \\
+        --data folder:NUCLEI --list NUCLEI/val.txt \\
         --trained-on "2018 Data Science Bowl, stage 1, 465 images" --data-licence CC0-1.0 \\
         --protocol "validation list of 99 images, never trained on"
 

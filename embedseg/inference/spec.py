@@ -20,7 +20,8 @@ class ModelSpec:
     """Everything but the weights.
 
     `method`: "discriminative" (arXiv:1708.02551) or "spatial" (arXiv:1906.11109), whose network
-    predicts places in the picture with bandwidths, for the clusterer "spatial" or any other.
+    predicts places in the picture with bandwidths, for the clusterer "spatial" or any other;
+    `place_unit` is how many pixels a unit of these places is (0: a twentieth of the longer side).
     `backbone` .. `training_heads` rebuild the network; `working_size` is the longer side, in
     pixels, at which it sees a whole image (0: as it is), or just (height, width), whatever the
     image's; `zoom` > 0 lets it look twice, the second time at a square of this times the extent of
@@ -39,6 +40,7 @@ class ModelSpec:
 
     backbone: str
     method: str = "discriminative"
+    place_unit: float = 0.0
     options: Mapping[str, Any] = field(default_factory=dict)
     in_channels: int = 3
     embedding_dim: int = 16

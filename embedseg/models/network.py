@@ -47,6 +47,7 @@ def build_network(  # noqa: PLR0913  (what a checkpoint stores of its network, f
     seed_head: bool = False,
     training_heads: Sequence[str] = (),
     spatial: bool = False,
+    place_unit: float = 0.0,
     options: Mapping[str, Any] | None = None,
 ) -> "EmbeddingNet":
     """Return the network of that `name` in `MODELS` or "timm:NAME", built with `options`.
@@ -80,6 +81,7 @@ def build_network(  # noqa: PLR0913  (what a checkpoint stores of its network, f
         context=context,
         training_heads=training_heads,
         spatial=spatial,
+        place_unit=place_unit,
     )
 
 
@@ -99,7 +101,8 @@ class EmbeddingNet(nn.Module):
     the logit of how close a pixel's embedding is to its instance's mean (`losses/seed.py`).
     `context` names a block of `CONTEXTS` that the features pass before the heads. `spatial` makes
     "embedding" the place in the image that a pixel points to, so E is the number of axes, and adds
-    "log_precision" (B, E, *T), how exactly it points (`spatial.py`).
+    "log_precision" (B, E, *T), how exactly it points, in units of `place_unit` pixels
+    (`spatial.py`).
 
     `training_heads` add outputs that serve the training and exist in training alone: "border"
     (B, 1, *T), logits of borders between instances; "category" (B, 16, *T), features that a class
@@ -123,6 +126,7 @@ class EmbeddingNet(nn.Module):
         context: str | None = None,
         training_heads: Sequence[str] = (),
         spatial: bool = False,
+        place_unit: float = 0.0,
     ) -> None:
         super().__init__()
         check_values(embedding_dim, classes, waves)
@@ -151,7 +155,7 @@ class EmbeddingNet(nn.Module):
         self.heads = nn.ModuleDict({k: self._make_head(c, layers) for k, c in channels.items()})
         if seed_head:
             self.heads["seed"] = self._make_head(1, layers)
-        self.spatial = spatial
+        self.spatial, self.place_unit = spatial, place_unit
         if spatial:
             if embedding_dim != self.ndim:
                 raise ValueError(
@@ -206,7 +210,7 @@ class EmbeddingNet(nn.Module):
         out = {n: crop(head(read[places.get(n, 0)]), keep) for n, head in self.heads.items()}
         if self.spatial:
             out["embedding"], out["log_precision"] = spatial_maps(
-                out["embedding"], out["log_precision"], size, self.output_stride
+                out["embedding"], out["log_precision"], size, self.output_stride, self.place_unit
             )
         if not self.training:
             out["semantic"] = self.backbone.decide(out["semantic"], features)

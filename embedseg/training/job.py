@@ -15,6 +15,7 @@ from embedseg.losses import DiscriminativeLoss
 from embedseg.losses.discriminative_options import push_margin
 from embedseg.model import build_from_spec
 from embedseg.models import EmbeddingNet
+from embedseg.models.spatial import SIDE
 from embedseg.names import unknown
 from embedseg.training.config import LossConfig, TrainConfig
 from embedseg.training.distributed import World
@@ -151,6 +152,12 @@ def build_objective(config: TrainConfig) -> Objective:
     return Objective(**asdict(config.loss), spatial=spatial)
 
 
+def seen_side(config: TrainConfig) -> int:
+    """Return the longer side of the pictures that training shows; 0: each has its own."""
+    size = config.augment.size or config.data.working_size
+    return size if isinstance(size, int) else max(size)
+
+
 def spec_of(config: TrainConfig) -> ModelSpec:
     """Return what the checkpoints of this run say of their model."""
     network, spatial = config.network, config.method == "spatial"
@@ -163,6 +170,7 @@ def spec_of(config: TrainConfig) -> ModelSpec:
     return ModelSpec(
         backbone=network.backbone,
         method=config.method,
+        place_unit=seen_side(config) / SIDE if spatial else 0.0,
         options=dict(network.options),
         embedding_dim=AXES if spatial else network.embedding_dim,
         classes=network.classes,

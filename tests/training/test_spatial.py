@@ -13,8 +13,11 @@ from embedseg.inference.segment import instances
 from embedseg.inference.spec import ModelSpec
 from embedseg.io import write_image
 from embedseg.metrics import Scores, score_image
+from embedseg.model import Model, save_weights
 from embedseg.models import build_network
 from embedseg.models.spatial import SIDE, spatial_maps
+from embedseg.training.distributed import World
+from embedseg.training.job import prepare
 from embedseg.training.loop import train
 from embedseg.training.options import read_config
 from tests.scenes import discs, train_discs
@@ -76,6 +79,36 @@ def test_places_are_positions_and_offsets() -> None:
     moved = [4 * unit + SIDE * np.tanh(0.1), 2 * unit - SIDE * np.tanh(0.2)]
     assert places[0, :, 1, 2].tolist() == pytest.approx(moved)
     assert float(precision.min()) == float(precision.max()) == -0.5
+
+
+def test_a_larger_picture_is_counted_in_the_same_pixels() -> None:
+    """A pixel points as far in a picture of twice the size, if its surroundings are the same."""
+    torch.manual_seed(0)
+    options = {"width": 4, "depth": 2}
+    built = {"embedding_dim": 2, "coordinates": False, "seed_head": True, "spatial": True}
+    network = build_network("unet", options=options, place_unit=3.2, **built).eval()
+    large = torch.rand(1, 3, 128, 192)
+    with torch.no_grad():
+        whole, part = network(large), network(large[..., :64, :64])
+        inside = (
+            ...,
+            slice(0, 24),
+            slice(0, 24),
+        )  # what lies beyond the part is not seen from here
+        torch.testing.assert_close(whole["embedding"][inside], part["embedding"][inside])
+        network.place_unit = 0.0  # a share of the longer side: 3.2 pixels in the part, 9.6 in all
+        assert torch.equal(network(large[..., :64, :64])["embedding"], part["embedding"])
+        gap = network(large)["embedding"][inside] - part["embedding"][inside]
+        assert float(gap.abs().max()) > 1
+
+
+def test_the_unit_is_that_of_the_training(tmp_path: Path) -> None:
+    words = [*DISCS, "--data", LEAVES, "--device=cpu"]
+    for size, unit in (("48", 48 / SIDE), ("[32, 64]", 64 / SIDE)):
+        job = prepare(read_config([*words, f"--augment.size={size}"]), World(), torch.device("cpu"))
+        assert job.spec.place_unit == job.network.place_unit == unit
+    save_weights(tmp_path / "m.safetensors", job.network.state_dict(), job.spec)
+    assert Model.load(tmp_path / "m.safetensors", device="cpu").network.place_unit == unit
 
 
 def test_instances_have_their_own_bandwidths() -> None:
