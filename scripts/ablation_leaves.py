@@ -46,7 +46,7 @@ CELLS: dict[str, dict[str, str]] = {  # what a cell changes in the recipe, the p
     "border head": {"loss.foreground": "{cross_entropy: 1, dice: 1, border: 0.1}"},
     "push among neighbours": {"loss.options": "{push_neighbours: 24}"},
     "learned bandwidth": {"method": "spatial", "data.zoom": "0"},
-    "random weights": {"network.init": "''"},
+    "random weights": {"network.init": ""},
     "one look": {"data.zoom": "0"},
 }
 

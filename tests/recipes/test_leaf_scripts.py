@@ -122,4 +122,5 @@ def test_every_cell_can_be_built(plants: Path, tmp_path: Path) -> None:
     tasks = plan(cells, base, tmp_path, seeds=[0], minutes=1, steps=0)
     configs = {task.cell.name: task.config for task in tasks}
     assert len({str(config) for config in configs.values()}) == len(CELLS), "each changes something"
+    assert configs["random weights"].network.init == "" and configs["recipe"].network.init == "leaf"
     assert named("recipe,waves 20, 60, 180,no EMA") == ["recipe", "waves 20, 60, 180", "no EMA"]
