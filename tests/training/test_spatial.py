@@ -90,11 +90,7 @@ def test_a_larger_picture_is_counted_in_the_same_pixels() -> None:
     large = torch.rand(1, 3, 128, 192)
     with torch.no_grad():
         whole, part = network(large), network(large[..., :64, :64])
-        inside = (
-            ...,
-            slice(0, 24),
-            slice(0, 24),
-        )  # what lies beyond the part is not seen from here
+        inside = (..., slice(0, 24), slice(0, 24))  # sees nothing of what lies beyond the part
         torch.testing.assert_close(whole["embedding"][inside], part["embedding"][inside])
         network.place_unit = 0.0  # a share of the longer side: 3.2 pixels in the part, 9.6 in all
         assert torch.equal(network(large[..., :64, :64])["embedding"], part["embedding"])
