@@ -15,8 +15,10 @@ if TYPE_CHECKING:
 def run(argv: Sequence[str]) -> int:
     """Train from a YAML file, a preset and options; print the run's folder and its best score."""
     config, resume = parse_train(argv)
+    from embedseg.device import keep_memory
     from embedseg.training.loop import train
 
+    keep_memory()
     run = train(config, resume=resume)
     print(f"done: {run} (curves in {run / 'results.png'}, pictures in {run / 'samples'})")
     return 0

@@ -35,7 +35,6 @@ from embedseg.losses.instance_sums import (
 )
 
 _COINCIDE = 128  # rounding steps: two means nearer than this, relative to their size, coincide
-_MAX_TABLE = 1024  # keys; more are first replaced by the ranks of those that occur
 
 
 class DiscriminativeTerms(NamedTuple):
@@ -117,7 +116,7 @@ def discriminative_loss(  # noqa: PLR0913  (named variants of one published loss
     with torch.autocast(embedding.device.type, enabled=False):
         keys = number_pixels(labels, semantic, background_as_instance)
         x = embedding if embedding.dtype == torch.float64 else embedding.float()
-        measure = _measure_fused if _use_fused(backend, x, distance) else _measure
+        measure = _measure_fused if use_fused(backend, x, distance) else _measure
         instances, means, spread = measure(x, keys, 2 if released else 1, delta_v, norm, distance)
         near = None
         if push_neighbours is not None:
@@ -200,16 +199,7 @@ def _measure_fused(
     """Do the same on a CPU without another tensor of the embedding's size."""
     from embedseg.losses import discriminative_fused as fused  # numba takes its time to import
 
-    if keys.table <= _MAX_TABLE:
-        found = fused.find(x, keys.key, keys.table, keys.low)
-        instances = find_instances(keys, torch.from_numpy(found.size), min_size)
-        places = instances.image.numpy(), instances.key.numpy()
-    else:
-        instances = find_instances(keys, count_pixels(keys), min_size)
-        slot = pixel_slots(keys, instances)
-        slot = torch.where(slot < instances.width, slot, -1)
-        found = fused.find(x, slot, instances.width, 0)
-        places = instances.image.numpy(), instances.rank.numpy()
+    found, instances, places = fused.instances_of(x, keys, min_size)
 
     def reference(x: Tensor) -> tuple[Tensor, Tensor]:
         return _means_and_spread(x, keys, instances, delta_v, norm, distance)
@@ -219,7 +209,7 @@ def _measure_fused(
     )
 
 
-def _use_fused(backend: Backend, x: Tensor, distance: Distance) -> bool:
+def use_fused(backend: Backend, x: Tensor, distance: Distance) -> bool:
     """Whether the fused kernels can do it; raise if they are demanded and cannot."""
     able = x.device.type == "cpu" and x.dtype == torch.float32 and distance == "euclidean"
     if backend == "numba" and not able:

@@ -20,11 +20,19 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from embedseg.losses import discriminative_numba as kernels
+from embedseg.losses.instance_sums import (
+    Instances,
+    Keys,
+    count_pixels,
+    find_instances,
+    pixel_slots,
+)
 
 _CHUNK = 1 << 14  # pixels that one thread takes at a time
 _MAX_CHUNKS = 64  # per image; each has its own table of sums
 _CHUNK_PER_KEY = 8  # pixels per key in a chunk: bounds these tables by a quarter of the embedding
 _MAX_THREADS = 16  # more do not read memory faster
+_MAX_TABLE = 1024  # keys; more are first replaced by the ranks of those that occur
 
 _log = logging.getLogger(__name__)
 Array = NDArray[Any]
@@ -72,6 +80,44 @@ def find(embedding: Tensor, key: Tensor, table: int, low: int) -> Found:
     sums = np.zeros((layout.chunks, table, layout.channels))
     _run(kernels.add_up, layout, (line, keys, taking_part), sums, size)
     return Found(keys, _per_image(size, layout), _per_image(sums, layout))
+
+
+def instances_of(
+    embedding: Tensor, keys: Keys, min_size: int
+) -> tuple[Found, Instances, tuple[Array, Array]]:
+    """Find the instances of at least `min_size` pixels.
+
+    Returns what `find` returns, the instances, and their places (image, key) in its tables.
+    """
+    if keys.table <= _MAX_TABLE:
+        found = find(embedding, keys.key, keys.table, keys.low)
+        instances = find_instances(keys, torch.from_numpy(found.size), min_size)
+        return found, instances, (instances.image.numpy(), instances.key.numpy())
+    instances = find_instances(keys, count_pixels(keys), min_size)
+    slot = pixel_slots(keys, instances)
+    slot = torch.where(slot < instances.width, slot, -1)
+    found = find(embedding, slot, instances.width, 0)
+    return found, instances, (instances.image.numpy(), instances.rank.numpy())
+
+
+def distances(
+    embedding: Tensor, found: Found, places: tuple[Array, Array], weight: Tensor
+) -> tuple[Tensor, Tensor]:
+    """Return each pixel's squared distance (B, N) to its instance's mean, and its weight (B, N).
+
+    `weight` (C,) is that of the pixels of each instance; the pixels of none have 0 and 0.
+    """
+    line, layout = _as_line(embedding, found.size.shape[1])
+    taking_part = np.zeros(found.size.shape, np.bool_)
+    taking_part[places] = True
+    means: Array = np.zeros(found.sums.shape, np.float32)
+    means[places] = found.sums[places] / found.size[places][:, None]
+    table = np.zeros(found.size.shape, np.float32)
+    table[places] = weight.numpy()
+    squared, shares = np.zeros((2, *found.key.shape), np.float32)
+    pixels = line, found.key, taking_part, means
+    _run(kernels.measure, layout, pixels, table, squared, shares)
+    return torch.from_numpy(squared), torch.from_numpy(shares)
 
 
 class MeansAndSpread(torch.autograd.Function):

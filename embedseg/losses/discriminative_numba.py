@@ -64,6 +64,7 @@ def _private_folder() -> Path | None:
 def add_up(pixels: Any, layout: Any, share: Any, sums: Any, sizes: Any) -> None:
     """Sum x (chunk, K, E) and count the pixels (chunk, K) of every key that takes part."""
     x, key, taking_part = pixels
+    total = np.empty(layout[1], np.float32)
     for task in range(share[0], _chunks(layout), share[1]):
         image, start, stop = _chunk(layout, task)
         while start < stop:
@@ -72,8 +73,11 @@ def add_up(pixels: Any, layout: Any, share: Any, sums: Any, sizes: Any) -> None:
             if k >= 0 and taking_part[image, k]:
                 sizes[task, k] += end - start
                 here = _origin(layout, image, start)
-                for e in range(layout[1]):
-                    sums[task, k, e] += _sum(x, here + e * layout[5], layout[7], end - start)
+                if layout[5] == 1:
+                    _sum_rows(x, here, layout[7], end - start, total, sums[task, k])
+                else:
+                    for e in range(layout[1]):
+                        sums[task, k, e] += _sum(x, here + e * layout[5], layout[7], end - start)
             start = end
 
 
@@ -95,24 +99,25 @@ def spread(
     """
     x, key, taking_part, means = pixels
     buffer = np.empty((layout[1], TILE), np.float32)
+    row = np.empty(layout[1], np.float32)
     for task in range(share[0], _chunks(layout), share[1]):
         image, start, stop = _chunk(layout, task)
         while start < stop:
             end = _run_end(key[image], start, stop, layout)
             k = key[image, start]
             if k >= 0 and taking_part[image, k]:
-                mean, count = means[image, k], end - start
+                mean, slope = means[image, k], slopes[task, k]
                 factors = factor[image, start:end]
-                factors[:] = 0
                 here = _origin(layout, image, start)
-                for e in range(layout[1]):
-                    away = buffer[e, :count]
-                    _subtract(x, here + e * layout[5], layout[7], mean[e], away, l1, factors)
-                total = _hinge(factors, l1, delta_v)
+                if layout[5] == 1 and not l1:
+                    _squared_rows(x, here, layout[7], mean, factors)
+                    total = _hinge(factors, l1, delta_v)
+                    if total != 0:
+                        _dot_rows(x, here, layout[7], mean, factors, row, slope)
+                else:
+                    line = x, here, layout[5], layout[7]
+                    total = _spread_planes(line, mean, factors, l1, delta_v, buffer, slope)
                 sums[task, k] += total
-                if total != 0:
-                    for e in range(layout[1]):
-                        slopes[task, k, e] += _dot(factors, buffer[e, :count])
             start = end
 
 
@@ -142,12 +147,45 @@ def write(  # noqa: PLR0913  (two images and their tables)
             if k >= 0 and taking_part[image, k]:
                 line = x, layout[7], out, to[7]
                 factors = factor[image, start:end]
-                for e in range(layout[1]):
-                    values = means[image, k, e], scale[image, k], offset[image, k, e]
-                    _slope(line, here + e * layout[5], there + e * to[5], values, factors, l1)
+                if layout[5] == 1 and to[5] == 1 and not l1:
+                    table = means[image, k], scale[image, k], offset[image, k]
+                    _slope_rows(line, here, there, table, factors)
+                else:
+                    for e in range(layout[1]):
+                        values = means[image, k, e], scale[image, k], offset[image, k, e]
+                        _slope(line, here + e * layout[5], there + e * to[5], values, factors, l1)
+            elif to[5] == 1 and to[7] == layout[1]:
+                _fill(out, there, 1, (end - start) * layout[1])
             else:
                 for e in range(layout[1]):
                     _fill(out, there + e * to[5], to[7], end - start)
+            start = end
+
+
+@_jit
+def measure(pixels: Any, layout: Any, share: Any, weight: Any, squared: Any, shares: Any) -> None:
+    """Set squared (B, N) to the distances to the means, shares (B, N) to the weight (B, K).
+
+    Pixels that take no part are left as they are.
+    """
+    x, key, taking_part, means = pixels
+    buffer = np.empty(TILE, np.float32)
+    for task in range(share[0], _chunks(layout), share[1]):
+        image, start, stop = _chunk(layout, task)
+        while start < stop:
+            end = _run_end(key[image], start, stop, layout)
+            k = key[image, start]
+            if k >= 0 and taking_part[image, k]:
+                mean, near, count = means[image, k], squared[image, start:end], end - start
+                here = _origin(layout, image, start)
+                if layout[5] == 1:
+                    _squared_rows(x, here, layout[7], mean, near)
+                else:
+                    near[:] = 0
+                    for e in range(layout[1]):
+                        away = buffer[:count]
+                        _subtract(x, here + e * layout[5], layout[7], mean[e], away, False, near)
+                shares[image, start:end] = weight[image, k]
             start = end
 
 
@@ -199,6 +237,61 @@ def _sum(x: Any, here: int, step: int, count: int) -> Any:
     return total
 
 
+@_jit
+def _sum_rows(x: Any, here: int, step: int, count: int, total: Any, sums: Any) -> None:
+    """Add `count` rows of x, which lie `step` apart, to sums (E,); total (E,) is for its use."""
+    total[:] = 0
+    for i in range(count):
+        row = x[here + i * step : here + i * step + len(sums)]
+        for e in range(len(total)):
+            total[e] += row[e]
+    for e in range(len(sums)):
+        sums[e] += total[e]
+
+
+@_jit
+def _squared_rows(x: Any, here: int, step: int, mean: Any, squared: Any) -> None:
+    """Set squared (n,) to the squared distances of rows of x, `step` apart, to mean (E,)."""
+    for i in range(len(squared)):
+        row = x[here + i * step : here + i * step + len(mean)]
+        total = np.float32(0)
+        for e in range(len(mean)):
+            away = row[e] - mean[e]
+            total += away * away
+        squared[i] = total
+
+
+@_jit
+def _dot_rows(
+    x: Any, here: int, step: int, mean: Any, factors: Any, total: Any, slopes: Any
+) -> None:
+    """Add factors (n,) times the rows' differences to mean (E,) to slopes (E,).
+
+    total (E,) is for its use.
+    """
+    total[:] = 0
+    for i in range(len(factors)):
+        if factors[i] != 0:
+            row = x[here + i * step : here + i * step + len(mean)]
+            for e in range(len(total)):
+                total[e] += factors[i] * (row[e] - mean[e])
+    for e in range(len(slopes)):
+        slopes[e] += total[e]
+
+
+@_jit
+def _slope_rows(line: Any, here: int, there: int, table: Any, factors: Any) -> None:
+    """Write scale * factors * (row - mean) + offset for rows of x to rows of out."""
+    x, step, out, out_step = line
+    mean, scale, offset = table
+    for i in range(len(factors)):
+        row = x[here + i * step : here + i * step + len(mean)]
+        goal = out[there + i * out_step : there + i * out_step + len(mean)]
+        factor = scale * factors[i]
+        for e in range(len(mean)):
+            goal[e] = factor * (row[e] - mean[e]) + offset[e]
+
+
 @_inline
 def _subtract(x: Any, here: int, step: int, mean: Any, away: Any, l1: bool, length: Any) -> None:
     """Set away to x - mean (its sign for l1) and add its square (absolute value) to length."""
@@ -217,6 +310,23 @@ def _subtract(x: Any, here: int, step: int, mean: Any, away: Any, l1: bool, leng
     else:
         for i in range(count):
             length[i] += away[i] * away[i]
+
+
+@_inline
+def _spread_planes(
+    line: Any, mean: Any, factors: Any, l1: bool, delta_v: Any, buffer: Any, slope: Any
+) -> Any:
+    """Do for a run of pixels what `spread` says, channel by channel; return its sum."""
+    x, here, by_channel, by_pixel = line
+    count = len(factors)
+    factors[:] = 0
+    for e in range(len(mean)):
+        _subtract(x, here + e * by_channel, by_pixel, mean[e], buffer[e, :count], l1, factors)
+    total = _hinge(factors, l1, delta_v)
+    if total != 0:
+        for e in range(len(mean)):
+            slope[e] += _dot(factors, buffer[e, :count])
+    return total
 
 
 @_jit

@@ -12,6 +12,19 @@ idea of the seed map of Neven et al. (arXiv:1906.11109) with the fixed bandwidth
 import torch
 from torch import Tensor
 
+from embedseg.losses.discriminative import use_fused
+from embedseg.losses.instance_sums import (
+    Instances,
+    Keys,
+    block_slots,
+    count_pixels,
+    find_instances,
+    number_pixels,
+    pixel_slots,
+    spread_by_slot,
+    sum_by_slot,
+)
+
 
 def seed_loss(seed: Tensor, embedding: Tensor, labels: Tensor, *, delta_v: float = 0.5) -> Tensor:
     """Return the mean of (sigmoid(seed_i) - t_i)^2 over the pixels of instances.
@@ -23,16 +36,44 @@ def seed_loss(seed: Tensor, embedding: Tensor, labels: Tensor, *, delta_v: float
     """
     if delta_v <= 0:
         raise ValueError(f"delta_v must be > 0, got {delta_v}; it is the loss's pull margin")
-    values = []
-    for logit, vectors, ids in zip(seed.float(), embedding.detach().float(), labels, strict=True):
-        inside = ids > 0
-        _, index, counts = torch.unique(ids[inside], return_inverse=True, return_counts=True)
-        if not len(counts):
-            continue
-        x = vectors[:, inside]
-        sizes = counts.to(x.dtype)
-        means = x.new_zeros(len(x), len(counts)).index_add_(1, index, x) / sizes
-        squared = (x - means[:, index]).square().sum(0)
-        error = (torch.sigmoid(logit[0][inside]) - torch.exp(-squared / (2 * delta_v**2))).square()
-        values.append((error / (sizes[index] * len(counts))).sum())
-    return torch.stack(values).mean() if values else seed.sum() * 0
+    x = embedding.detach()
+    x = x if x.dtype == torch.float64 else x.float()
+    keys = number_pixels(labels, None, False)
+    measure = _measure_fused if use_fused("auto", x, "euclidean") else _measure
+    squared, shares = measure(x, keys)
+    guess = torch.sigmoid(seed.to(x.dtype).flatten(1))
+    return (shares * (guess - torch.exp(squared / (-2 * delta_v**2))).square()).sum()
+
+
+def _measure_fused(x: Tensor, keys: Keys) -> tuple[Tensor, Tensor]:
+    """Return `_measure` from the kernels of the discriminative loss."""
+    from embedseg.losses import discriminative_fused as fused  # numba takes its time to import
+
+    found, instances, places = fused.instances_of(x, keys, 1)
+    return fused.distances(x, found, places, _weights(instances, x.dtype))
+
+
+def _measure(x: Tensor, keys: Keys) -> tuple[Tensor, Tensor]:
+    """Return each pixel's squared distance (B, N) to its instance's mean, and its weight.
+
+    The pixels of no instance have weight 0.
+    """
+    x = x.flatten(2)
+    instances = find_instances(keys, count_pixels(keys))
+    image, rank, width = instances.image, instances.rank, instances.width
+    slot = pixel_slots(keys, instances)
+    slots, blocks = block_slots(slot, width)
+    sums = sum_by_slot(x, slots, blocks, width)[image, :, rank]
+    means = x.new_zeros(len(x), x.shape[1], width + 1)
+    means[image, :, rank] = sums / instances.size[:, None]
+    squared = (x - spread_by_slot(means, slots, blocks)).square().sum(1)
+    weights = x.new_zeros(len(x), width + 1)
+    weights[image, rank] = _weights(instances, x.dtype)
+    return squared, weights.gather(1, slot)
+
+
+def _weights(instances: Instances, kind: torch.dtype) -> Tensor:
+    """Return the weight (C,) of a pixel of each instance in the mean of means."""
+    number = torch.bincount(instances.image)
+    images = (number > 0).sum()
+    return 1 / (instances.size * number[instances.image] * images).to(kind)

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from embedseg.models.float32_conv import Float32Conv2d, needs_float32
+from embedseg.models.transposed_conv import ConvTranspose2d, ConvTranspose3d
 from embedseg.names import unknown
 
 MAX_GROUPS = 8  # groups of a group norm: the largest divisor of the channels up to this
@@ -67,7 +68,7 @@ class Layers:
         stride: int = 2,
     ) -> nn.Module:
         """Return a transposed convolution that enlarges `stride` times."""
-        layer = nn.ConvTranspose2d if self.ndim == 2 else nn.ConvTranspose3d
+        layer = ConvTranspose2d if self.ndim == 2 else ConvTranspose3d
         return layer(inputs, outputs, kernel, stride, padding, output_padding, groups, bias)
 
     def norm(self, channels: int) -> nn.Module:

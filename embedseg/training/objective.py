@@ -144,6 +144,7 @@ class Objective(nn.Module):
     ) -> tuple[Tensor, dict[str, Tensor]]:
         """Return the weighted discriminative loss with that of the seed head, and their terms."""
         embedding = outputs["embedding"]
+        embedding = embedding if embedding.dtype == torch.float64 else embedding.float()  # once
         terms = self._instances(embedding, batch, outputs["semantic"].shape[1])
         total = weight * terms.total
         parts = {"pull": terms.pull, "push": terms.push, "reg": terms.reg}

@@ -62,3 +62,20 @@ def test_nothing_gives_zero_attached() -> None:
 def test_bad_margin_is_refused() -> None:
     with pytest.raises(ValueError, match="delta_v must be > 0"):
         seed_loss(*scene(), delta_v=0)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
+def test_kernels_and_torch_agree(dtype: torch.dtype, layout: torch.memory_format) -> None:
+    seed, embedding, labels = scene()
+    embedding = embedding.to(dtype).contiguous(memory_format=layout)
+    exact = seed_loss(seed.double(), embedding.double(), labels)  # double goes the way of torch
+    assert float(seed_loss(seed, embedding, labels)) == pytest.approx(float(exact), rel=1e-5)
+
+
+def test_large_ids_cost_no_large_table() -> None:
+    seed, embedding, labels = scene()
+    sparse = torch.where(labels > 0, labels * 300, labels)
+    assert float(seed_loss(seed, embedding, sparse)) == pytest.approx(
+        float(seed_loss(seed, embedding, labels)), rel=1e-6
+    )
