@@ -9,6 +9,9 @@ embeddings, each scaled by 1/sqrt(T), gives vectors with
 so that what every member holds within delta_v stays within delta_v, what it holds 2 delta_d apart
 stays so, and one clustering with the same bandwidth serves all. Probabilities of the foreground and
 of the seed head are averaged. On another grid an embedding is taken from the nearest pixel.
+
+Embeddings of the method "spatial" are places, which all members mean alike: they are averaged, see
+`places.py`.
 """
 
 import math
@@ -18,6 +21,7 @@ from dataclasses import replace
 import torch
 from torch.nn import functional
 
+from embedseg.inference.places import frame_of, moved, straighten
 from embedseg.inference.segment import (
     Network,
     Picture,
@@ -31,6 +35,7 @@ from embedseg.inference.views import View, by_shape, look, unlook, views_of
 Outputs = dict[str, torch.Tensor]
 Member = tuple[Network, ModelSpec]
 JOINED = ("embedding", "semantic", "seed")
+PLACES = ("embedding", "log_precision")  # averaged where embeddings are places
 TINY = 1e-6  # keeps the logarithm of a mean probability finite
 
 
@@ -47,7 +52,8 @@ def joint_outputs(
     Each member sees the picture in every view of `tta` (a name of VIEWS) at its working size times
     each of `scales`. The result lies on the grid that the first member has at scale 1: "embedding"
     (sum of all E, h, w), "semantic" logits (K, h, w) and, if every member has one, "seed" logits.
-    An embedding whose margins differ from the first member's is scaled to them.
+    An embedding whose margins differ from the first member's is scaled to them. Of the method
+    "spatial" it is "embedding" (2, h, w) and "log_precision" (2, h, w), in the first one's units.
 
     Raises ValueError for an unknown `tta` or members that cannot be joined, and InputError for an
     output that is not finite.
@@ -55,22 +61,32 @@ def joint_outputs(
     views = views_of(tta)
     first = members[0][1]
     check_members([spec for _, spec in members])
+    shape = working_shape(image.shape[:2], first.working_size)
+    goal = frame_of(first, shape)
     parts: list[Outputs] = []
     for model, spec in members:
-        unit = first.default_bandwidth / spec.default_bandwidth
         for scale in scales:
-            for seen in run_views(image, model, scaled(spec, image, scale), views, name):
-                parts.append(seen | {"embedding": seen["embedding"] * unit})
+            own = scaled(spec, image, scale)
+            seen = run_views(image, model, own, views, name)
+            if first.method == "spatial":
+                frame = frame_of(own, working_shape(image.shape[:2], own.working_size))
+                parts += [moved(part, frame, goal) for part in seen]
+            else:
+                unit = first.default_bandwidth / spec.default_bandwidth
+                parts += [part | {"embedding": part["embedding"] * unit} for part in seen]
     if len(parts) == 1:
         return parts[0]
-    height, width = working_shape(image.shape[:2], first.working_size)
-    grid = (-(-height // first.output_stride), -(-width // first.output_stride))
-    return join(parts, grid)
+    return join(parts, goal.grid, PLACES if first.method == "spatial" else ())
 
 
 def check_members(specs: Sequence[ModelSpec]) -> None:
-    """Refuse networks whose classes differ; ValueError."""
+    """Refuse networks whose classes or methods differ; ValueError."""
     for spec in specs[1:]:
+        if spec.method != specs[0].method:
+            raise ValueError(
+                f"models of the methods {specs[0].method!r} and {spec.method!r} cannot be joined: "
+                "their embeddings mean different things; name runs of one method"
+            )
         if spec.classes != specs[0].classes:
             raise ValueError(
                 f"models of {specs[0].classes} and {spec.classes} classes cannot be joined; "
@@ -99,22 +115,32 @@ def run_views(
         outputs = model(torch.stack([look(picture, view) for view in group]))
         check_finite(outputs, name)
         for index, view in enumerate(group):
-            found[view] = {k: unlook(value[index], view) for k, value in outputs.items()}
+            seen = {k: unlook(value[index], view) for k, value in outputs.items()}
+            if spec.method == "spatial":
+                seen = straighten(seen, view, frame_of(spec, picture.shape[1:]).step)
+            found[view] = seen
     return [found[view] for view in views]
 
 
-def join(parts: Sequence[Mapping[str, torch.Tensor]], grid: tuple[int, int]) -> Outputs:
-    """Return the joint outputs of `parts`, brought to `grid` (h, w); see the file's head."""
-    for key in {key for part in parts for key in part} - set(JOINED):
+def join(
+    parts: Sequence[Mapping[str, torch.Tensor]], grid: tuple[int, int], averaged: Sequence[str] = ()
+) -> Outputs:
+    """Return the joint outputs of `parts`, brought to `grid` (h, w); see the file's head.
+
+    Maps named in `averaged` are averaged, a pixel's nearest of each part.
+    """
+    for key in {key for part in parts for key in part} - {*JOINED, *averaged}:
         raise ValueError(
             f"the output {key!r} cannot be joined over views or models; use one model without "
             "--tta, --scales and --ensemble"
         )
-    embeddings = [nearest(part["embedding"], grid) / math.sqrt(len(parts)) for part in parts]
     joined = {
-        "embedding": torch.cat(embeddings),
-        "semantic": mean_logits([part["semantic"] for part in parts], grid),
+        key: torch.stack([nearest(part[key], grid) for part in parts]).mean(0) for key in averaged
     }
+    if "embedding" not in joined:
+        scale = math.sqrt(len(parts))
+        joined["embedding"] = torch.cat([nearest(p["embedding"], grid) / scale for p in parts])
+    joined["semantic"] = mean_logits([part["semantic"] for part in parts], grid)
     if all("seed" in part for part in parts):
         joined["seed"] = mean_logits([part["seed"] for part in parts], grid)
     return joined
