@@ -1,12 +1,14 @@
 """Time, memory and error of the discriminative loss, forward and backward, against common codes.
 
     python scripts/benchmark_loss.py [--case leaves|lanes|city|quick] [--threads N] [--device cuda]
+    python scripts/benchmark_loss.py --channels-last
 
 The rivals are the formulations found in the wild, written here: a mask per instance expanded to the
 embedding's channels, a loop over instances, and sums by `index_add`. All codes run in turn in one
 process and times are medians; `ratio` is to the last of ours, `reads` to one sum over the
 embedding. `MB` is the peak of a first call beyond what was in use before, with the gradient.
-Errors are relative to the loop in float64.
+Errors are relative to the loop in float64. With `--channels-last` the channels of a pixel stand
+side by side, as networks on a processor leave them.
 """
 
 import argparse
@@ -51,7 +53,7 @@ class Row(NamedTuple):
     gradient_error: float
 
 
-def make_case(case: Case, device: str) -> tuple[Tensor, Tensor]:
+def make_case(case: Case, device: str, last: bool = False) -> tuple[Tensor, Tensor]:
     """Ellipses over each other on background, and an embedding as in the middle of training."""
     generator = torch.Generator().manual_seed(0)
     y = torch.arange(case.height)[:, None]
@@ -68,7 +70,8 @@ def make_case(case: Case, device: str) -> tuple[Tensor, Tensor]:
     centres = torch.randn(case.instances + 1, case.channels, generator=generator)
     noise = torch.randn(shape, generator=generator) * 1.2 / case.channels**0.5
     embedding = noise + centres[labels].permute(0, 3, 1, 2)
-    return embedding.contiguous().to(device), labels.to(device)
+    layout = torch.channels_last if last else torch.contiguous_format
+    return embedding.contiguous(memory_format=layout).to(device), labels.to(device)
 
 
 def push_and_reg(means: Tensor) -> Tensor:
@@ -165,9 +168,9 @@ def step(loss: Loss, embedding: Tensor, labels: Tensor) -> Tensor:
     return total.detach()
 
 
-def benchmark(case: Case, repeats: int, device: str) -> tuple[list[Row], float]:
+def benchmark(case: Case, repeats: int, device: str, last: bool = False) -> tuple[list[Row], float]:
     """Measure all codes on one case: (rows, seconds of one read of the embedding)."""
-    embedding, labels = make_case(case, device)
+    embedding, labels = make_case(case, device, last)
     exact = embedding.double().requires_grad_()
     value = step(looped, exact, labels)
     gradient = exact.grad
@@ -180,7 +183,7 @@ def benchmark(case: Case, repeats: int, device: str) -> tuple[list[Row], float]:
         **({"ours, fused": ours("numba")} if device == "cpu" else {}),
     }
     errors, memory = {}, {}
-    small, few = make_case(CASES["quick"], device)
+    small, few = make_case(CASES["quick"], device, last)
     for name, loss in codes.items():
         step(loss, small.requires_grad_(), few)  # compiles
         memory[name] = peak_memory(lambda loss=loss: step(loss, embedding, labels), device)
@@ -228,11 +231,15 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=9)
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     parser.add_argument("--device", default="cpu")
+    parser.add_argument("--channels-last", action="store_true")
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
     case = CASES["quick" if arguments.quick else arguments.case]
-    print(f"{case}, float32, {arguments.device}, {arguments.threads} threads")
-    rows, floor = benchmark(case, 4 if arguments.quick else arguments.repeats, arguments.device)
+    last = arguments.channels_last
+    layout = ", channels last" if last else ""
+    print(f"{case}, float32{layout}, {arguments.device}, {arguments.threads} threads")
+    repeats = 4 if arguments.quick else arguments.repeats
+    rows, floor = benchmark(case, repeats, arguments.device, last)
     print(table(rows, floor))
 
 

@@ -285,8 +285,9 @@ def test_compiling_is_announced(caplog, tmp_path, monkeypatch):
     assert "compiling loss kernel" in caplog.text
 
 
-def test_all_codes_of_the_benchmark_agree():
-    rows, floor = benchmark_loss.benchmark(benchmark_loss.CASES["quick"], 1, "cpu")
+@pytest.mark.parametrize("last", [False, True])
+def test_all_codes_of_the_benchmark_agree(last):
+    rows, floor = benchmark_loss.benchmark(benchmark_loss.CASES["quick"], 1, "cpu", last)
     assert len(rows) == 5
     for row in rows:
         assert row.value_error < 1e-5, row.name
