@@ -61,7 +61,9 @@ def run(argv: Sequence[str]) -> int:
 
     cells = read_cells(arguments.vary, arguments.cells)
     from embedseg.comparison.run import compare
+    from embedseg.device import keep_memory
 
+    keep_memory()
     text, failed = compare(
         cells,
         base,

@@ -14,6 +14,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Train on generated leaves, score, segment and show; print the scores and where to look."""
     from embedseg.demo import demo
+    from embedseg.device import keep_memory
 
+    keep_memory()
     print(demo(arguments.out, minutes=arguments.minutes, device=arguments.device))
     return 0

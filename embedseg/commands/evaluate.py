@@ -54,6 +54,9 @@ def run(arguments: argparse.Namespace) -> int:
             raise ValueError("--true-foreground and --list go with --data")
         scores, failures = evaluate_folders(arguments.model, arguments.truth)
     else:
+        from embedseg.device import keep_memory
+
+        keep_memory()
         scores = evaluate_model(
             load_joint(arguments),
             arguments.data,

@@ -24,8 +24,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Tune, store the choice in the run, print what it gains."""
+    from embedseg.device import keep_memory
     from embedseg.tuning.run import tune_run
 
+    keep_memory()
     outcome = tune_run(
         arguments.model,
         data=arguments.data,
