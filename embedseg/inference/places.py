@@ -14,8 +14,8 @@ import torch
 
 from embedseg.inference.spec import ModelSpec
 from embedseg.inference.views import View
-from embedseg.models.spatial import SIDE
 
+SIDE = 20.0  # units of the longer side of a picture without `place_unit`, as models/spatial.py has
 Maps = Mapping[str, torch.Tensor]
 
 

@@ -9,10 +9,10 @@ import torch
 
 from embedseg import load
 from embedseg.inference.joint import joint_outputs
-from embedseg.inference.places import Frame, frame_of, moved, straighten
+from embedseg.inference.places import SIDE, Frame, frame_of, moved, straighten
 from embedseg.inference.spec import ModelSpec
 from embedseg.inference.views import VIEWS, look, unlook
-from embedseg.models.spatial import SIDE
+from embedseg.models import spatial
 
 SPEC = ModelSpec(backbone="unet", method="spatial", seed_head=True, embedding_dim=2, place_unit=4)
 SPOT = (3, 17)  # row and column of the brightest pixel
@@ -111,6 +111,10 @@ def test_models_of_other_units_and_sizes_are_joined(picture: np.ndarray) -> None
     other = replace(SPEC, place_unit=0.0, working_size=60)
     outputs = joint_outputs(picture, [(pointing(SPEC), SPEC), (pointing(other), other)])
     assert in_pixels(outputs, 1 / 4) == pytest.approx(SPOT, abs=0.3)
+
+
+def test_units_are_those_of_the_network() -> None:
+    assert SIDE == spatial.SIDE
 
 
 def test_methods_do_not_mix(picture: np.ndarray) -> None:
