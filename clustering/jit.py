@@ -8,6 +8,7 @@ Where no folder can be written it is compiled once per process.
 import logging
 import threading
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numba
@@ -59,8 +60,17 @@ def kernel(function: Callable[..., Any]) -> Callable[..., Any]:
     return call
 
 
+def on_disk(compiled: Any) -> bool:
+    """Tell whether an index of compiled forms of a kernel lies in its cache folder."""
+    folder = compiled.stats.cache_path
+    function = compiled.py_func
+    index = f"*.{function.__qualname__}-{function.__code__.co_firstlineno}.*.nbi"
+    return bool(folder) and any(Path(folder).glob(index))
+
+
 def _say(compiled: Any) -> None:
-    if not compiled.signatures and not _said.is_set():
+    """Say that kernels are being compiled, unless this one is merely being read from disk."""
+    if not compiled.signatures and not _said.is_set() and not on_disk(compiled):
         _said.set()
         log.warning(
             "compiling the clustering kernels: once, a few seconds; later runs read them from disk"

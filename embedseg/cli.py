@@ -44,8 +44,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             return compare.run(argv[1:])
         arguments = build_parser().parse_args(model_first(argv))
         return int(arguments.run_command(arguments) or 0)
-    except KeyboardInterrupt:
-        print("embedseg: interrupted", file=sys.stderr)
+    except KeyboardInterrupt as stop:
+        print("; ".join(["embedseg: interrupted", *map(str, stop.args)]), file=sys.stderr)
         return INTERRUPTED
     except BrokenPipeError:
         return FAILED

@@ -55,7 +55,7 @@ CARD = """# {name}: {title}
 
 It finds {title}. Pictures that look different from what it was trained on (another magnification,
 stain, crop or camera) may need training of your own: start from these weights with
-`embedseg train --network.init {name} --data folder:YOURS`.
+`embedseg train --config {preset} --network.init {name} --data folder:YOURS`.
 {notes}"""
 
 
@@ -71,7 +71,7 @@ def ship(
 ) -> Scores:
     """Write the shipped form of `run` into `folder` and return its scores on `data`.
 
-    `words` holds title, trained_on, data_licence, protocol and notes of the card. Raises
+    `words` holds title, trained_on, data_licence, protocol, preset and notes of the card. Raises
     InputError, and leaves nothing behind, where the file is too large or scores differently by more
     than `tolerance` (default: TOLERANCE).
     """
@@ -164,9 +164,10 @@ def main() -> None:
     parser.add_argument("--trained-on", required=True, help="the training data, in words")
     parser.add_argument("--data-licence", required=True)
     parser.add_argument("--protocol", required=True, help="how the scores were taken")
+    parser.add_argument("--preset", required=True, help="the preset that has its network")
     parser.add_argument("--notes", default="", help="more text at the card's end")
     arguments = parser.parse_args()
-    keys = ("title", "trained_on", "data_licence", "protocol", "notes")
+    keys = ("title", "trained_on", "data_licence", "protocol", "preset", "notes")
     words = {key: getattr(arguments, key) for key in keys}
     scores = ship(
         arguments.run, arguments.name, data=arguments.data, names=arguments.names, words=words

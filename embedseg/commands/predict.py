@@ -26,7 +26,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("images", nargs="+", help="files, folders, globs, or - for paths on stdin")
     parser.add_argument(
         "--out", type=Path, default=Path("predictions"),
-        help="folder to write to; NAME.mp4 for the lanes of a video or of a folder of frames",
+        help="folder to write to (default: predictions); NAME.mp4 for the lanes of a video or of a "
+        "folder of frames",
     )  # fmt: skip
     parser.add_argument("--rate", type=float, help="frames a second of a video (folders: 20)")
     parser.add_argument(

@@ -12,7 +12,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("model", type=Path, metavar="RUN", help="run folder or .safetensors file")
     parser.add_argument("images", nargs="+", help="files, folders, globs, or - for paths on stdin")
     parser.add_argument("--truth", type=Path, metavar="DIR", help="true label files, by stem")
-    parser.add_argument("--out", type=Path, default=Path("visualized"), help="folder to write to")
+    parser.add_argument(
+        "--out",
+        type=Path,
+        default=Path("visualized"),
+        help="folder to write to (default: visualized)",
+    )
     parser.add_argument(
         "--scatter", nargs="*", default=["pca", "lda"], metavar="PLANE",
         help="of pca, lda, tsne, umap; none: no scatter (default: pca lda)",
@@ -32,7 +37,7 @@ def run(arguments: argparse.Namespace) -> int:
         images,
         arguments.out,
         truth=arguments.truth,
-        scatter=arguments.scatter,
+        scatter=[] if arguments.scatter == ["none"] else arguments.scatter,
     )
     done, failed = len(outcome.instances), len(outcome.failures)
     if failed:

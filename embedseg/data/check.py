@@ -36,6 +36,7 @@ class SampleCheck:
     notes: tuple[str, ...] = ()
     size: tuple[int, int] = (0, 0)
     areas: tuple[int, ...] = ()
+    ids: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -54,7 +55,21 @@ class DataReport:
     @property
     def notes(self) -> list[str]:
         """What is odd but usable, one sentence each."""
-        return [f"{check.name}: {note}" for check in self.samples for note in check.notes]
+        notes = [f"{check.name}: {note}" for check in self.samples for note in check.notes]
+        if not self.looks_like_masks:
+            return notes
+        (only,) = next(check.ids for check in self.samples if check.ids)
+        return [
+            f"every label has the one id {only}: these look like masks of the foreground; give "
+            "each object of a picture its own number",
+            *notes,
+        ]
+
+    @property
+    def looks_like_masks(self) -> bool:
+        """Whether all pictures label one and the same id, as masks of the foreground do."""
+        ids = [check.ids for check in self.samples if check.ids]
+        return len(ids) > 1 and len(ids[0]) == 1 and set(ids) == {ids[0]}
 
     @property
     def ok(self) -> bool:
@@ -87,7 +102,7 @@ def check_data(where: str | Path | Dataset) -> DataReport:
 
     Errors: files without a partner or with two, unreadable files, images and labels of different
     sizes, labels that are no ids (colours, fractions), broken split lists, nothing at all. Notes:
-    pictures without an instance, instances in several pieces.
+    pictures without an instance, instances in several pieces, one and the same id in all labels.
     One bad file never stops the rest; a missing folder raises InputError.
     """
     if isinstance(where, Dataset):
@@ -136,7 +151,8 @@ def _check(name: str, load: Callable[[], Sample]) -> SampleCheck:
     if most >= MANY_PIECES:
         notes.append(f"{most} pieces have one id; if they are separate objects, number them apart")
     height, width = sample.labels.shape
-    return SampleCheck(name, None, tuple(notes), (height, width), tuple(areas.tolist()))
+    found = tuple(areas.tolist()), tuple(ids.tolist())
+    return SampleCheck(name, None, tuple(notes), (height, width), *found)
 
 
 def _sizes(checks: list[SampleCheck]) -> str:

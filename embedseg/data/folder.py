@@ -93,4 +93,7 @@ def _one_of(root: Path, names: tuple[str, ...]) -> Path:
     for name in names:
         if (root / name).is_dir():
             return root / name
-    raise InputError(f"{root}: holds none of the folders {', '.join(names)}; name it by an option")
+    advice = f"make one of the folders {', '.join(names)} in it"
+    if root.name in (*IMAGE_FOLDERS, *LABEL_FOLDERS):
+        advice = f"give the folder around it: {root.parent}"
+    raise InputError(f"{root}: holds none of the folders {', '.join(names)}; {advice}")

@@ -14,7 +14,7 @@ from embedseg.inference.result import Segmentation
 from embedseg.inference.segment import check_foreground, segment_outputs
 from embedseg.inference.spec import ModelSpec
 from embedseg.inference.zoom import zoomed_outputs
-from embedseg.io import read_image
+from embedseg.io import InputError, read_image
 
 
 class Segmenter(ABC):
@@ -46,7 +46,10 @@ class Segmenter(ABC):
         foreground: NDArray[Any] | None = None,
         clusterer: Any = None,
     ) -> Segmentation:
-        """Segment a file or an (H, W, 3) uint8 array; see `embedseg.inference.segment.segment`."""
+        """Segment a file or a uint8 array, (H, W, 3), (H, W) grey or (H, W, 4) with alpha.
+
+        See `embedseg.inference.segment.segment`. Raises InputError for anything else.
+        """
         image, name = picture_of(image)
         check_foreground(image, foreground)
         return segment_outputs(
@@ -65,7 +68,26 @@ def unscaled(spec: ModelSpec) -> ModelSpec:
 
 
 def picture_of(image: str | Path | NDArray[np.uint8]) -> tuple[NDArray[np.uint8], str]:
-    """Return a picture (H, W, 3), read if it is a file, and its name: the stem, or "image"."""
+    """Return a picture (H, W, 3), read if it is a file, and its name: the stem, or "image".
+
+    Of an array grey is repeated and alpha dropped, as files are read. Raises InputError for what is
+    no uint8 picture.
+    """
     if isinstance(image, str | Path):
         return read_image(Path(image)), Path(image).stem
-    return image, "image"
+    if not isinstance(image, np.ndarray) or image.dtype != np.uint8:
+        kind = (
+            f"an array of {image.dtype}" if isinstance(image, np.ndarray) else type(image).__name__
+        )
+        raise InputError(
+            f"a picture is a file's path or a uint8 array (H, W, 3) of 0 to 255, got {kind}; scale "
+            "it to 0..255 and convert it, or give the path"
+        )
+    grey = image[..., None] if image.ndim == 2 else image
+    if grey.ndim != 3 or grey.shape[2] not in (1, 3, 4) or not image.size:
+        raise InputError(
+            f"a picture is a uint8 array (H, W, 3), got one of shape {image.shape}; put the "
+            "channels last and give one picture at a time"
+        )
+    colours = np.repeat(grey, 3, axis=2) if grey.shape[2] == 1 else grey[..., :3]
+    return colours, "image"

@@ -40,9 +40,10 @@ class BiasGradient(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, bias: Tensor) -> Tensor:
-        """Return `x`."""
+        """Return `x` itself, marked as written: as a view it could not be changed in place."""
         ctx.kind = bias.dtype
-        return x.view_as(x)
+        ctx.mark_dirty(x)
+        return x
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, Tensor]:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from embedseg.augmentation import AugmentConfig
+from embedseg.io.errors import InputError
 
 PRESETS = Path(__file__).parent / "presets"
 
@@ -224,3 +225,12 @@ class TrainConfig:
     network: NetworkConfig = field(default_factory=NetworkConfig)
     loss: LossConfig = field(default_factory=LossConfig)
     optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
+
+
+def refuse_existing(run: Path) -> None:
+    """Raise InputError where `run` is there already and not an empty folder."""
+    if run.exists() and (not run.is_dir() or any(run.iterdir())):
+        raise InputError(
+            f"{run}: exists already and is never overwritten; choose another --run or continue it "
+            f"with --resume {run}"
+        )

@@ -5,6 +5,7 @@ Only tensors are read, never code. The names of the file are tried within every 
 taken. A first convolution that saw RGB is widened to the image's channels and the coordinates.
 """
 
+import json
 import logging
 import pickle
 from collections.abc import Iterable, Mapping
@@ -17,7 +18,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from embedseg.io import InputError
-from embedseg.model import find_weights
+from embedseg.model import find_weights, read_weights
 from embedseg.models import EmbeddingNet
 
 logger = logging.getLogger(__name__)
@@ -57,8 +58,29 @@ def initialise(network: EmbeddingNet, source: str) -> None:
             f"name weights of its kind, which has {listed(own)}, or start from random ones: "
             "--network.init ''"
         )
+    refuse_misfit(source, file, match, len(state))
     network.load_state_dict(match.taken, strict=False)
     logger.info("%s", report(source, match, len(state), len(own)))
+
+
+def refuse_misfit(source: str, file: Path, match: Match, given: int) -> None:
+    """Refuse weights of this package of which most belong to a network of another form.
+
+    Of another program's weights some parts are often of no use; a model of this package that fits
+    by less than half is meant for other options. Raises InputError, which names them.
+    """
+    if file.suffix != ".safetensors" or 2 * len(match.taken) >= given:
+        return
+    try:
+        spec = read_weights(file)[0]
+    except InputError:
+        return
+    raise InputError(
+        f"{source}: only {len(match.taken)} of its {given} weights fit this network; it is a "
+        f"{spec.backbone} with --network.options '{json.dumps(dict(spec.options))}' and an "
+        f"embedding of {spec.embedding_dim}. Name these (the presets do for shipped models), or "
+        "start from random weights: --network.init ''"
+    )
 
 
 def read_state(file: Path) -> State:

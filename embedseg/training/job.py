@@ -63,6 +63,10 @@ class Job:
             f"{len(self.validation)} to validate, {self.length()}"
         )
 
+    def names(self) -> dict[str, list[str]]:
+        """Return the names of the images to train on and of those to validate on."""
+        return {"train": list(self.stream.samples.names), "val": list(self.validation.names)}
+
     def length(self) -> str:
         """Return the steps and minutes at which training ends."""
         steps = f"{self.steps} steps" if self.steps else ""

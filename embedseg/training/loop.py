@@ -53,8 +53,14 @@ def train(config: TrainConfig, *, resume: bool = False) -> Path:
         if resume:
             at = load_state(run, job.network, job.average, job.optimizer, job.scaler, device)
         elif where.leads:
-            run_folder.create(config, {"device": str(device), "reason": reason})
+            facts = {"device": str(device), "reason": reason}
+            run_folder.create(config, facts, job.names())
         with run_folder.log_to(run, where.leads):
+            if at.finished:
+                logger.info(
+                    "%s is finished after %d epochs; to go on from its weights start another run "
+                    "with --network.init %s", run, at.epoch, run,
+                )  # fmt: skip
             logger.info("%s", job.describe(reason))
             fit(job, at)
             if config.tune and where.leads:

@@ -37,7 +37,8 @@ def build_parser() -> jsonargparse.ArgumentParser:
     """Return the parser whose options are the fields of `TrainConfig`."""
     parser = jsonargparse.ArgumentParser(
         prog="embedseg train",
-        description="Train a network on labelled images; the result is a run folder.",
+        description="Train a network on labelled images; the result is a run folder. "
+        "`embedseg train --resume RUN` continues one that was stopped.",
         epilog=EPILOG.format(presets=", ".join(presets())),
     )
     parser.add_argument("--config", action="config", help="a YAML file or the name of a preset")

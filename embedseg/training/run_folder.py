@@ -5,7 +5,7 @@ import json
 import logging
 import os
 import platform
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from importlib import metadata
@@ -16,29 +16,36 @@ import torch
 import yaml
 
 from embedseg.data import Dataset
-from embedseg.io import InputError, atomic_path
+from embedseg.io import atomic_path
 from embedseg.model import Model
-from embedseg.training.config import TrainConfig
+from embedseg.training.config import TrainConfig, refuse_existing
 from embedseg.training.tensorboard import Board
 from embedseg.viz import plot_metrics, write_results_page
 
 PACKAGES = ("embedseg-torch", "torch", "numpy", "scikit-learn", "hdbscan", "numba", "opencv-python")
 
 
-def create(config: TrainConfig, facts: Mapping[str, Any]) -> Path:
-    """Make the folder with config.yaml and env.json; InputError where it holds a run already."""
+LISTS = {"train": "train.txt", "val": "val.txt"}  # the names of the images, one a line
+
+
+def create(
+    config: TrainConfig, facts: Mapping[str, Any], names: Mapping[str, Sequence[str]]
+) -> Path:
+    """Make the folder with config.yaml, env.json and the `names` of the images ("train", "val").
+
+    Raises InputError where it holds a run already.
+    """
     run = Path(config.run)
-    if run.exists() and (not run.is_dir() or any(run.iterdir())):
-        raise InputError(
-            f"{run}: exists already and is never overwritten; choose another --run or continue it "
-            f"with --resume {run}"
-        )
+    refuse_existing(run)
     for folder in ("weights", "samples"):
         (run / folder).mkdir(parents=True, exist_ok=True)
     with atomic_path(run / "config.yaml") as temporary:
         temporary.write_text(dump(config))
     with atomic_path(run / "env.json") as temporary:
         temporary.write_text(json.dumps({**environment(), **facts}, indent=1))
+    for part, file in LISTS.items():
+        with atomic_path(run / file) as temporary:
+            temporary.write_text("".join(f"{name}\n" for name in names[part]), encoding="utf-8")
     return run
 
 

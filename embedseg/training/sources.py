@@ -37,7 +37,10 @@ def open_sources(config: DataConfig) -> tuple[Dataset, Dataset]:
             raise InputError(f"{config.train}: no {role} image is left; check the lists")
     training = _prepared(training, config)
     if config.cache:
-        training = training.in_memory()
+        try:
+            training = training.in_memory()
+        except InputError as error:
+            raise InputError(f"{error}; embedseg check-data lists all that is wrong") from error
         if not any((sample.labels > 0).any() for sample in training):
             raise InputError(
                 f"{config.train}: no training image has an instance (every label is 0); run "

@@ -60,11 +60,13 @@ def images_of(run: Path, data: str | None, names: Path | None) -> Dataset:
         config = yaml.safe_load(file.read_text())["data"]
         data = str(config["val"] or config["train"])
         listed = config["val_list"]
-        if names is None and not listed and not config["val"]:
+        drawn = not listed and not config["val"]
+        if names is None and drawn and not (run / "val.txt").is_file():
             raise InputError(
-                f"{run}: its validation images were drawn at random; name some with --data, --list"
+                f"{run}: no val.txt names its validation images, which were drawn at random; name "
+                "some with --data, --list"
             )
-        names = names or (Path(listed) if listed else None)
+        names = names or (run / "val.txt" if drawn else Path(listed) if listed else None)
     samples = open_dataset(data)
     if names is not None:
         return samples.subset(read_names(names))

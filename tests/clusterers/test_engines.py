@@ -272,3 +272,11 @@ def test_the_order_of_the_embedding_in_memory_does_not_matter(share: float) -> N
         found = clone(estimator).fit_image(by_pixel, mask)
         np.testing.assert_array_equal(found.labels_, expected.labels_)
         np.testing.assert_array_equal(found.cluster_centers_, expected.cluster_centers_)
+
+
+def test_reading_kernels_from_disk_is_not_called_compiling(monkeypatch, caplog):
+    monkeypatch.setattr(jit, "on_disk", lambda _: True)
+    jit._said.clear()
+    with caplog.at_level("WARNING"):
+        jit._say(type("Compiled", (), {"signatures": []})())
+    assert not caplog.text

@@ -14,7 +14,8 @@ from tests.scenes import discs, write_folder
 ROOT = Path(__file__).resolve().parents[2]
 SMALL = [
     "--epochs=1", "--steps-per-epoch=2", "--batch=2", "--data.working_size=32", "--augment.size=32",
-    "--network.options={width: 4, depth: 2}", "--device=cpu", "--threads=1", "--amp=off",
+    "--network.options={width: 4, depth: 2}", "--network.init=",
+    "--device=cpu", "--threads=1", "--amp=off",
 ]  # fmt: skip
 
 

@@ -85,6 +85,7 @@ def test_a_picture_without_truth_stands_beside_others_with_it(
     shutil.copy(scenes / "labels" / "scene0.png", truth / "scene0_label.png")
     images = [scenes / "images" / f"scene{k}.png" for k in (0, 1)]
     out = tmp_path / "out"
+    assert visualize(tiny_run, *images, "--truth", truth, "--out", out, "--scatter", "none") == 0
     assert visualize(tiny_run, *images, "--truth", truth, "--out", out, "--scatter") == 0
     assert (out / "scene0_errors.png").is_file() and not (out / "scene1_errors.png").exists()
 

@@ -72,6 +72,19 @@ def test_a_mask_of_classes_is_suspected(root):
     assert "12 pieces have one id; if they are separate objects" in check_data(root).notes[1]
 
 
+def test_masks_of_the_foreground_are_suspected(root):
+    for file in root.glob("*/*"):
+        file.unlink()
+    for name in ("a", "b", "c"):
+        mask = np.zeros((24, 24), np.uint8)
+        mask[4:20, 4:20] = 255
+        add(root, name, mask, size=(24, 24))
+    assert "every label has the one id 255: these look like masks" in check_data(root).notes[0]
+    mask[4:10] = 1
+    add(root, "c", mask, size=(24, 24))
+    assert not check_data(root).notes
+
+
 def test_broken_split_list_is_an_error(root):
     (root / "val.txt").write_text("gone\n")
     report = check_data(root)

@@ -149,8 +149,11 @@ def test_folder_refuses_what_cannot_be_meant(tmp_path):
         folder(root)
     with pytest.raises(InputError, match="no such folder"):
         folder(tmp_path / "nowhere")
-    with pytest.raises(InputError, match="holds none of the folders images"):
+    with pytest.raises(InputError, match=r"none of the folders images.*the folder around it"):
         folder(root / "labels")
+    (tmp_path / "other").mkdir()
+    with pytest.raises(InputError, match="make one of the folders images"):
+        folder(tmp_path / "other")
 
 
 @pytest.mark.parametrize(

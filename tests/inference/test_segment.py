@@ -170,3 +170,29 @@ def test_measurements_by_hand() -> None:
         "row_min": 1, "column_min": 2, "row_max": 2, "column_max": 4, "score": 0.5,
         "mean_red": 20.0, "mean_green": 20.0, "mean_blue": 20.0,
     }  # fmt: skip
+
+
+def test_grey_and_alpha_are_read_as_from_files(model: Model) -> None:
+    image = discs(3)[0]
+    alpha = np.concatenate([image, np.full_like(image[..., :1], 9)], 2)
+    assert np.array_equal(model.segment(alpha).labels, model.segment(image).labels)
+    grey = image[..., 0]
+    thrice = np.repeat(grey[..., None], 3, axis=2)
+    for form in (grey, grey[..., None]):
+        assert np.array_equal(model.segment(form).labels, model.segment(thrice).labels)
+
+
+@pytest.mark.parametrize(
+    ("picture", "message"),
+    [
+        (np.zeros((8, 8, 3)), "an array of float64; scale it to 0..255"),
+        (np.zeros((8, 8, 3), np.uint16), "an array of uint16"),
+        ([[0, 1], [1, 0]], "got list"),
+        (np.zeros((8, 8, 2), np.uint8), r"one of shape \(8, 8, 2\)"),
+        (np.zeros((2, 8, 8, 3), np.uint8), "one picture at a time"),
+        (np.zeros((0, 8, 3), np.uint8), r"one of shape \(0, 8, 3\)"),
+    ],
+)
+def test_what_is_no_picture_is_refused(model: Model, picture, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        model.segment(picture)

@@ -60,6 +60,15 @@ def test_gradients_by_finite_differences_and_of_second_order(ndim):
     assert torch.autograd.gradgradcheck(call, (image, *parameters))
 
 
+def test_what_follows_may_work_in_place():
+    image, found = torch.randn(2, 6, 5, 7, dtype=torch.double), []
+    for layer in pair(2):
+        row = nn.Sequential(layer, nn.ReLU(inplace=True))
+        found.append(torch.autograd.grad(row(image).square().sum(), tuple(row.parameters())))
+    for theirs, ours in zip(*found, strict=True):
+        torch.testing.assert_close(ours, theirs)
+
+
 def test_bias_in_mixed_precision_is_summed_in_float32():
     layer = Layers().up(1, 1)
     image = torch.randn(1, 1, 64, 64)

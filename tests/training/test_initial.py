@@ -157,3 +157,9 @@ def test_the_first_convolution_for_any_number_of_channels() -> None:
     maps = torch.cat([image, torch.rand(1, 3, 9, 9)], 1)
     expected = torch.nn.functional.conv2d(image.expand(1, 3, 9, 9), kernel)
     torch.testing.assert_close(torch.nn.functional.conv2d(maps, grey), expected)
+
+
+def test_a_shipped_model_of_another_form_is_refused_with_its_options() -> None:
+    network = build_network("unet", options={"width": 8, "depth": 2})
+    with pytest.raises(InputError, match=r'of its 122 weights fit.* unet with .*"width": 22'):
+        initialise(network, "leaf")

@@ -2,6 +2,7 @@
 
 import csv
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -13,7 +14,9 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from embedseg.cli import main
 from embedseg.io import InputError
+from embedseg.training import loop
 from embedseg.training.loop import train
 from embedseg.training.options import read_config, resumed_config
 from tests.scenes import write_folder
@@ -46,7 +49,7 @@ def finished(scenes: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_folder_is_complete(finished: Path) -> None:
     expected = {
         "config.yaml", "env.json", "metrics.csv", "results.png", "results.html", "log.txt",
-        "state.pt", "weights", "samples",
+        "state.pt", "weights", "samples", "train.txt", "val.txt",
     }  # fmt: skip
     assert expected <= {p.name for p in finished.iterdir()}
     assert {p.name for p in (finished / "weights").iterdir()} == {
@@ -54,6 +57,49 @@ def test_folder_is_complete(finished: Path) -> None:
     }  # fmt: skip
     assert len(rows(finished)) == 3
     assert not list(finished.rglob(".tmp-*"))
+
+
+def test_names_of_the_images_are_kept(scenes: Path, tmp_path: Path) -> None:
+    """Drawn at random or not: what was held out can be scored and tuned on later."""
+    run = train(read_config(arguments(scenes, tmp_path / "named", "--epochs=1")))
+    parts = [set((run / f).read_text().split()) for f in ("train.txt", "val.txt")]
+    assert parts[0] and parts[1] and not parts[0] & parts[1]
+    everything = {file.stem for file in (scenes / "images").iterdir()}
+    assert parts[0] | parts[1] == everything
+    assert main(["tune", str(run), "--quick", "--device=cpu"]) == 0
+    (run / "val.txt").unlink()
+    assert main(["tune", str(run), "--quick", "--device=cpu"]) == 1
+
+
+def test_an_existing_run_is_refused_before_data_is_read(finished: Path, capsys) -> None:
+    assert main(["train", "--data", "folder:nowhere", "--run", str(finished)]) == 1
+    assert "never overwritten" in capsys.readouterr().err
+
+
+def test_an_interruption_says_how_to_go_on(
+    scenes: Path, tmp_path: Path, monkeypatch, capsys
+) -> None:
+    def stop(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(loop, "run_epoch", stop)
+    run = tmp_path / "begun"
+    for words in (arguments(scenes, run), ["--resume", str(run)]):
+        assert main(["train", *words]) == 130
+        assert f"go on with: embedseg train --resume {run}" in capsys.readouterr().err
+    monkeypatch.setattr(loop, "prepare", stop)
+    assert main(["train", *arguments(scenes, tmp_path / "nothing")]) == 130
+    assert capsys.readouterr().err.strip().endswith("embedseg: interrupted")
+
+
+def test_resuming_a_finished_run_says_so(finished: Path, tmp_path: Path, caplog, capsys) -> None:
+    copy = tmp_path / "copy"
+    shutil.copytree(finished, copy)
+    with caplog.at_level("INFO"):
+        assert main(["train", "--resume", str(copy)]) == 0
+    assert "is finished after 3 epochs" in caplog.text
+    assert main(["train", "--config", "demo", "--resume", str(copy)]) == 1
+    assert "takes one run folder and no other option" in capsys.readouterr().err
 
 
 def test_never_overwrites(scenes: Path, finished: Path) -> None:

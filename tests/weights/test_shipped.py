@@ -21,7 +21,7 @@ ROOT = Path(__file__).resolve().parents[2]
 COARSE = 0.1  # a network of seconds on eight scenes: one disc more or less is 0.02 of its SBD
 WORDS = {
     "title": "coloured discs", "trained_on": "eight drawn scenes", "data_licence": "CC0-1.0",
-    "protocol": "the training scenes", "notes": "",
+    "protocol": "the training scenes", "preset": "demo", "notes": "",
 }  # fmt: skip
 
 
