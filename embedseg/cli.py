@@ -25,7 +25,8 @@ from embedseg.commands import (
     tune,
     visualize,
 )
-from embedseg.commands.common import FAILED, INTERRUPTED, add_nothing
+from embedseg.commands.common import FAILED, INTERRUPTED, WRONG_USAGE, add_nothing
+from embedseg.names import unknown, unknown_option
 
 Command = tuple[Callable[[argparse.ArgumentParser], None], Callable[[argparse.Namespace], int], str]
 
@@ -42,7 +43,13 @@ def main(argv: Sequence[str] | None = None) -> int:
             return train.run(argv[1:])
         if argv[:1] == ["compare"]:
             return compare.run(argv[1:])
-        arguments = build_parser().parse_args(model_first(argv))
+        if argv and not argv[0].startswith("-") and argv[0] not in COMMANDS:
+            raise unknown("command", argv[0], COMMANDS)
+        arguments, rest = build_parser().parse_known_args(model_first(argv))
+        if rest:
+            where = f"embedseg {argv[0]}"
+            print(f"{where}: {unknown_option(rest, options_of(argv[0]), where)}", file=sys.stderr)
+            return WRONG_USAGE
         return int(arguments.run_command(arguments) or 0)
     except KeyboardInterrupt as stop:
         print("; ".join(["embedseg: interrupted", *map(str, stop.args)]), file=sys.stderr)
@@ -52,6 +59,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     except (ValueError, OSError, ImportError) as error:  # InputError is a ValueError
         print(f"embedseg: {error}", file=sys.stderr)
         return FAILED
+
+
+def options_of(name: str) -> list[str]:
+    """Return the options of a command."""
+    parser = argparse.ArgumentParser()
+    COMMANDS[name][0](parser)
+    return [option for action in parser._actions for option in action.option_strings]
 
 
 def model_first(argv: Sequence[str]) -> list[str]:

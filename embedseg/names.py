@@ -11,6 +11,24 @@ def unknown(kind: str, name: str, choices: Iterable[str]) -> ValueError:
     "unknown model 'ernet'; did you mean 'erfnet'? choose from: enet, erfnet"
     """
     choices = sorted(choices)
-    near = get_close_matches(name, choices, n=1)
-    hint = f"did you mean {near[0]!r}? " if near else ""
-    return ValueError(f"unknown {kind} {name!r}; {hint}choose from: {', '.join(choices)}")
+    return ValueError(
+        f"unknown {kind} {name!r}; {hint(name, choices)}choose from: {', '.join(choices)}"
+    )
+
+
+def unknown_option(words: Iterable[str], options: Iterable[str], command: str) -> str:
+    """Return the sentence for the first of the `words` that `command` does not take.
+
+    >>> unknown_option(["--outt", "x"], ["--out", "--help"], "embedseg predict")
+    "unknown option '--outt'; did you mean '--out'? embedseg predict --help lists all"
+    """
+    every = list(words)
+    word = next((w for w in every if w.startswith("-")), every[0]).partition("=")[0]
+    kind = "option" if word.startswith("-") else "argument"
+    return f"unknown {kind} {word!r}; {hint(word, options)}{command} --help lists all"
+
+
+def hint(name: str, choices: Iterable[str]) -> str:
+    """Return "did you mean ...? " with the choice that is nearest to `name`, or nothing."""
+    near = get_close_matches(name, list(choices), n=1)
+    return f"did you mean {near[0]!r}? " if near else ""

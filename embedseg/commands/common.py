@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from embedseg.ensemble import Ensemble
     from embedseg.model import Model
 
-FAILED, PARTLY_FAILED, INTERRUPTED = 1, 3, 130  # exit codes; argparse itself uses 2
+FAILED, WRONG_USAGE, PARTLY_FAILED, INTERRUPTED = 1, 2, 3, 130  # exit codes; 2 is argparse's
 
 
 def add_nothing(parser: argparse.ArgumentParser) -> None:

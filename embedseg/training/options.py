@@ -1,14 +1,16 @@
 """From the command line and YAML files to a `TrainConfig`, by jsonargparse."""
 
+import sys
 from collections.abc import Collection, Sequence
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
+from typing import NoReturn
 
 import jsonargparse
 
 from embedseg.io import InputError
-from embedseg.names import unknown
+from embedseg.names import unknown, unknown_option
 from embedseg.training.config import PRESETS, NetworkConfig, TrainConfig
 from embedseg.training.loss_names import spread_file, spread_words
 
@@ -33,9 +35,22 @@ Dashes and underscores in names are the same. Short names: --data KIND:WHERE, --
 """
 
 
+class Parser(jsonargparse.ArgumentParser):
+    """A parser whose errors are one sentence, without the two hundred options before it."""
+
+    def error(self, message: str, ex: Exception | None = None) -> NoReturn:
+        """Print what is wrong and end with exit code 2."""
+        start, _, words = message.partition("unrecognized arguments: ")
+        if not start and words:
+            options = [o for action in self._actions for o in action.option_strings]
+            message = unknown_option(words.split(), [*options, *ALIASES], self.prog)
+        sys.stderr.write(f"{self.prog}: {message}\n")
+        raise SystemExit(2) from ex
+
+
 def build_parser() -> jsonargparse.ArgumentParser:
     """Return the parser whose options are the fields of `TrainConfig`."""
-    parser = jsonargparse.ArgumentParser(
+    parser = Parser(
         prog="embedseg train",
         description="Train a network on labelled images; the result is a run folder. "
         "`embedseg train --resume RUN` continues one that was stopped.",

@@ -251,6 +251,29 @@ def test_unknown_option_of_train_is_refused(capsys: pytest.CaptureFixture[str]) 
     assert "working_sise" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("words", "code", "message"),
+    [
+        ("train --confg leaves", 2, "unknown option '--confg'; did you mean '--config'?"),
+        ("train --network.backbne=enet", 2, "did you mean '--network.backbone'?"),
+        ("train --epochs many --data x", 2, 'embedseg train: Parser key "epochs"'),
+        ("predict leaf x --outt=y", 2, "predict: unknown option '--outt'; did you mean '--out'?"),
+        ("models much", 2, "embedseg models: unknown argument 'much'; embedseg models --help"),
+        ("predct leaf x", 1, "embedseg: unknown command 'predct'; did you mean 'predict'?"),
+    ],
+)  # fmt: skip
+def test_a_slip_gets_one_line(
+    words: str, code: int, message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    try:
+        found = main(words.split())
+    except SystemExit as stop:  # as argparse ends a program
+        found = stop.code
+    said = capsys.readouterr().err
+    assert found == code and message in said
+    assert len(said.splitlines()) <= 2
+
+
 def test_unknown_key_in_a_config_file_is_refused(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
