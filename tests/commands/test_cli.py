@@ -258,7 +258,7 @@ def test_unknown_option_of_train_is_refused(capsys: pytest.CaptureFixture[str]) 
         ("train --network.backbne=enet", 2, "did you mean '--network.backbone'?"),
         ("train --epochs many --data x", 2, 'embedseg train: Parser key "epochs"'),
         ("predict leaf x --outt=y", 2, "predict: unknown option '--outt'; did you mean '--out'?"),
-        ("models much", 2, "embedseg models: unknown argument 'much'; embedseg models --help"),
+        ("demo much", 2, "embedseg demo: unknown argument 'much'; embedseg demo --help"),
         ("predct leaf x", 1, "embedseg: unknown command 'predct'; did you mean 'predict'?"),
     ],
 )  # fmt: skip
