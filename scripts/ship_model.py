@@ -3,7 +3,7 @@ r"""From a run to a model that ships: embedseg/weights/NAME.safetensors and its 
     python scripts/ship_model.py RUN NAME --title "nuclei in light microscopy" \\
         --data folder:NUCLEI --list NUCLEI/val.txt \\
         --trained-on "2018 Data Science Bowl, stage 1, 465 images" --data-licence CC0-1.0 \\
-        --protocol "validation list of 99 images, never trained on"
+        --protocol "validation list of 99 images, never trained on" --preset nuclei
 
 The weights are the run's best (averages over steps where the run has them), in half precision, with
 the tuned clusterer in their description. Both the run and the shipped file are scored on --data;

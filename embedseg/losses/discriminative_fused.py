@@ -108,16 +108,21 @@ def distances(
     `weight` (C,) is that of the pixels of each instance; the pixels of none have 0 and 0.
     """
     line, layout = _as_line(embedding, found.size.shape[1])
+    pixels = line, *_means_at(found, places)
+    table = np.zeros(found.size.shape, np.float32)
+    table[places] = weight.numpy()
+    squared, shares = np.zeros((2, *found.key.shape), np.float32)
+    _run(kernels.measure, layout, pixels, table, squared, shares)
+    return torch.from_numpy(squared), torch.from_numpy(shares)
+
+
+def _means_at(found: Found, places: tuple[Array, Array]) -> tuple[Array, Array, Array]:
+    """Return the keys (B, N), which of them lie at `places` (B, K), and their means (B, K, E)."""
     taking_part = np.zeros(found.size.shape, np.bool_)
     taking_part[places] = True
     means: Array = np.zeros(found.sums.shape, np.float32)
     means[places] = found.sums[places] / found.size[places][:, None]
-    table = np.zeros(found.size.shape, np.float32)
-    table[places] = weight.numpy()
-    squared, shares = np.zeros((2, *found.key.shape), np.float32)
-    pixels = line, found.key, taking_part, means
-    _run(kernels.measure, layout, pixels, table, squared, shares)
-    return torch.from_numpy(squared), torch.from_numpy(shares)
+    return found.key, taking_part, means
 
 
 class MeansAndSpread(torch.autograd.Function):
@@ -138,18 +143,14 @@ class MeansAndSpread(torch.autograd.Function):
         `reference` computes the same from the embedding by torch, for a second derivative.
         """
         line, layout = _as_line(embedding, found.size.shape[1])
-        taking_part = np.zeros(found.size.shape, np.bool_)
-        taking_part[places] = True
-        size = found.size[places]
-        means: Array = np.zeros(found.sums.shape, np.float32)
-        means[places] = found.sums[places] / size[:, None]
+        kept = _means_at(found, places)
+        means, size = kept[2], found.size[places]
         factor = np.empty(found.key.shape, np.float32)
         sums = np.zeros((layout.chunks, means.shape[1]))
         slopes = np.zeros((layout.chunks, *means.shape[1:]))
-        pixels = line, found.key, taking_part, means
-        _run(kernels.spread, layout, pixels, l1, np.float32(delta_v), factor, sums, slopes)
+        _run(kernels.spread, layout, (line, *kept), l1, np.float32(delta_v), factor, sums, slopes)
         ctx.save_for_backward(embedding)
-        ctx.kept = pixels[1:], places, factor, _per_image(slopes, layout)[places], size, l1
+        ctx.kept = kept, places, factor, _per_image(slopes, layout)[places], size, l1
         ctx.reference = reference
         spread = _per_image(sums, layout)[places] / size
         return torch.from_numpy(means[places]), torch.from_numpy(spread).float()

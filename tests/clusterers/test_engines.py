@@ -1,5 +1,6 @@
 """Equal results on threads, layouts and devices; read-only, half and memory-mapped input."""
 
+import importlib.util
 import subprocess
 import sys
 
@@ -280,3 +281,17 @@ def test_reading_kernels_from_disk_is_not_called_compiling(monkeypatch, caplog):
     with caplog.at_level("WARNING"):
         jit._say(type("Compiled", (), {"signatures": []})())
     assert not caplog.text
+
+
+def test_a_kernel_on_disk_is_known(tmp_path):
+    file = tmp_path / "doubling.py"
+    file.write_text(
+        "def double(x):\n    for i in range(len(x)):\n        x[i] *= 2\n    return x\n"
+    )
+    spec = importlib.util.spec_from_file_location("doubling", file)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    double = jit.kernel(module.double)
+    assert not jit.on_disk(double.compiled)
+    assert double(np.ones(3)).sum() == 6
+    assert jit.on_disk(double.compiled)
