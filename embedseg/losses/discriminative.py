@@ -21,15 +21,14 @@ from embedseg.losses.discriminative_options import (
 from embedseg.losses.instance_sums import (
     Instances,
     Keys,
-    block_slots,
     count_pixels,
     find_instances,
     mean_of_groups,
+    means_and_own,
     neighbours,
     number_pixels,
     pairs_within_groups,
     pixel_slots,
-    spread_by_slot,
     sum_by_group,
     sum_by_slot,
 )
@@ -225,15 +224,11 @@ def _means_and_spread(
 ) -> tuple[Tensor, Tensor]:
     """Means (C, E) and the mean hinged squared distances of their pixels (C,), by torch."""
     x = x.flatten(2)
-    image, rank, width = instances.image, instances.rank, instances.width
-    slots, blocks = block_slots(pixel_slots(keys, instances), width)
-    size = instances.size.to(x.dtype)
-    means = sum_by_slot(x, slots, blocks, width)[image, :, rank] / size[:, None]
-    table = x.new_zeros(x.shape[0], x.shape[1], width + 1)
-    table[image, :, rank] = means
-    apart = _distance(x, spread_by_slot(table, slots, blocks), norm, distance)
+    means, own, (slots, blocks) = means_and_own(x, pixel_slots(keys, instances), instances)
+    apart = _distance(x, own, norm, distance)
     hinged = (apart - delta_v).clamp(min=0).square()[:, None]
-    return means, sum_by_slot(hinged, slots, blocks, width)[image, 0, rank] / size
+    sums = sum_by_slot(hinged, slots, blocks, instances.width)
+    return means, sums[instances.image, 0, instances.rank] / instances.size.to(x.dtype)
 
 
 def _pull(spread: Tensor, instances: Instances, power: float, released: bool) -> Tensor:

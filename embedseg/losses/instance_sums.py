@@ -134,6 +134,22 @@ def spread_by_slot(values: Tensor, slots: Tensor, blocks: int) -> Tensor:
     return values.gather(2, slots.expand(-1, channels, -1))
 
 
+def means_and_own(
+    x: Tensor, slot: Tensor, instances: Instances
+) -> tuple[Tensor, Tensor, tuple[Tensor, int]]:
+    """Return the means (C, E) of x (B, E, N), each pixel's own mean (B, E, N), and block slots.
+
+    `slot` (B, N) is that of `pixel_slots`; the pixels of no instance have mean 0.
+    """
+    image, rank, width = instances.image, instances.rank, instances.width
+    slots, blocks = block_slots(slot, width)
+    sums = sum_by_slot(x, slots, blocks, width)[image, :, rank]
+    means = sums / instances.size.to(x.dtype)[:, None]
+    table = x.new_zeros(x.shape[0], x.shape[1], width + 1)
+    table[image, :, rank] = means
+    return means, spread_by_slot(table, slots, blocks), (slots, blocks)
+
+
 def sum_by_group(values: Tensor, instances: Instances) -> Tensor:
     """Return the sums (G,) over groups of one value (C,) per instance."""
     sums = values.new_zeros(instances.group_image.numel())

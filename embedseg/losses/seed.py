@@ -16,13 +16,11 @@ from embedseg.losses.discriminative import use_fused
 from embedseg.losses.instance_sums import (
     Instances,
     Keys,
-    block_slots,
     count_pixels,
     find_instances,
+    means_and_own,
     number_pixels,
     pixel_slots,
-    spread_by_slot,
-    sum_by_slot,
 )
 
 
@@ -60,15 +58,11 @@ def _measure(x: Tensor, keys: Keys) -> tuple[Tensor, Tensor]:
     """
     x = x.flatten(2)
     instances = find_instances(keys, count_pixels(keys))
-    image, rank, width = instances.image, instances.rank, instances.width
     slot = pixel_slots(keys, instances)
-    slots, blocks = block_slots(slot, width)
-    sums = sum_by_slot(x, slots, blocks, width)[image, :, rank]
-    means = x.new_zeros(len(x), x.shape[1], width + 1)
-    means[image, :, rank] = sums / instances.size[:, None]
-    squared = (x - spread_by_slot(means, slots, blocks)).square().sum(1)
-    weights = x.new_zeros(len(x), width + 1)
-    weights[image, rank] = _weights(instances, x.dtype)
+    _, own, _ = means_and_own(x, slot, instances)
+    squared = (x - own).square().sum(1)
+    weights = x.new_zeros(len(x), instances.width + 1)
+    weights[instances.image, instances.rank] = _weights(instances, x.dtype)
     return squared, weights.gather(1, slot)
 
 
