@@ -49,8 +49,9 @@ def cover(
     if box is None:
         return None
     rows, columns = box
-    x = np.arange(columns.start, columns.stop, dtype=np.float32) - np.float32(centre[0])
-    y = (np.arange(rows.start, rows.stop, dtype=np.float32) - np.float32(centre[1]))[:, None]
+    left, top = np.float32(centre[0] + leaf.root[0]), np.float32(centre[1] + leaf.root[1])
+    x = np.arange(columns.start, columns.stop, dtype=np.float32) - left
+    y = (np.arange(rows.start, rows.stop, dtype=np.float32) - top)[:, None]
     cos, sin = np.float32(np.cos(leaf.angle)), np.float32(np.sin(leaf.angle))
     s = cos * x + sin * y
     t = cos * y - sin * x - np.float32(leaf.bend / leaf.length**2) * s * s
@@ -78,8 +79,8 @@ def _box(
     s = np.linspace(0, leaf.length, STEPS)
     middle = leaf.bend / leaf.length**2 * s * s
     t = np.stack([middle - leaf.half_widths[0], middle + leaf.half_widths[1]])
-    x = centre[0] + np.cos(leaf.angle) * s - np.sin(leaf.angle) * t
-    y = centre[1] + np.sin(leaf.angle) * s + np.cos(leaf.angle) * t
+    x = centre[0] + leaf.root[0] + np.cos(leaf.angle) * s - np.sin(leaf.angle) * t
+    y = centre[1] + leaf.root[1] + np.sin(leaf.angle) * s + np.cos(leaf.angle) * t
     rows, columns = (
         slice(max(0, int(values.min()) - margin), min(limit, int(values.max()) + margin + 2))
         for values, limit in ((y, size[0]), (x, size[1]))

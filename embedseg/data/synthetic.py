@@ -111,7 +111,7 @@ def _paint_leaves(
 
 
 def _photograph(canvas: Field, rng: np.random.Generator) -> NDArray[np.uint8]:
-    """Light the scene unevenly, blur it by the lens, add the sensor's noise, and quantise."""
+    """Light the scene unevenly, blur it by the lens, add the sensor's noise, and compress."""
     height, width = canvas.shape[:2]
     x = np.linspace(-1, 1, width, dtype=np.float32)
     y = np.linspace(-1, 1, height, dtype=np.float32)[:, None]
@@ -119,9 +119,18 @@ def _photograph(canvas: Field, rng: np.random.Generator) -> NDArray[np.uint8]:
     lit = rng.uniform(0.85, 1.18) * (1 + a * x + b * y - abs(c) * (x * x + y * y))
     tint = rng.uniform(0.94, 1.06, 3)
     picture = canvas * (lit[..., None] * tint).astype(np.float32)
-    sigma = rng.uniform(0.35, 0.75) * max(1.0, min(height, width) / 350)
+    sigma = rng.uniform(0.35, 1.1) * max(1.0, min(height, width) / 350)
     picture = cv2.GaussianBlur(picture, (0, 0), sigma)
-    blotches = rng.standard_normal((height // 2 + 1, width // 2 + 1, 3), dtype=np.float32)
+    coarse = rng.uniform(1.5, 4.0)
+    cells = (int(height / coarse) + 1, int(width / coarse) + 1, 3)
+    blotches = rng.standard_normal(cells, dtype=np.float32)
     noise = cv2.resize(blotches, (width, height), interpolation=cv2.INTER_LINEAR)
     picture = 255 * picture + rng.uniform(1, 9) * noise
-    return np.asarray(cv2.convertScaleAbs(np.clip(picture, 0, 255)), np.uint8)
+    quantised = cv2.convertScaleAbs(np.clip(picture, 0, 255))
+    return np.asarray(_jpeg(quantised, int(rng.integers(25, 96))), np.uint8)
+
+
+def _jpeg(picture: NDArray[np.uint8], quality: int) -> NDArray[np.uint8]:
+    """Write a picture as JPEG and read it again: most cameras do."""
+    written = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, quality])[1]
+    return np.asarray(cv2.imdecode(written, cv2.IMREAD_COLOR), np.uint8)
