@@ -22,6 +22,7 @@ from embedseg.ensemble import Ensemble
 from embedseg.inference.result import (
     DEFAULT_PRODUCTS,
     check_products,
+    read_summary,
     write_summary,
 )
 from embedseg.inference.segment import check_foreground, segment_outputs
@@ -62,7 +63,8 @@ def predict_files(
     `foreground` is a folder of masks (the picture's stem, any image or label format; not 0 is
     foreground) to use instead of the predicted one. A picture that cannot be read or segmented is
     reported and the rest goes on; its reason is in the outcome. Pictures of one stem from several
-    folders are told apart by their folders' names.
+    folders are told apart by their folders' names. A summary of other pictures that lies in `out`
+    keeps their rows.
     """
     check_products(products)
     started, outcome, names = time.monotonic(), Outcome(), unique_names(images)
@@ -79,7 +81,9 @@ def predict_files(
                 outcome.fail(path, error)
             bar.update()
     outcome.instances = {names[path]: len(tables[path]) for path in images if path in tables}
-    write_summary(out / "summary.csv", [row for path in images for row in tables.get(path, [])])
+    rows = [row for path in images for row in tables.get(path, [])]
+    earlier = [r for r in read_summary(out / "summary.csv") if r["image"] not in outcome.instances]
+    write_summary(out / "summary.csv", [*earlier, *rows])
     outcome.seconds = time.monotonic() - started
     return outcome
 

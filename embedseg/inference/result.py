@@ -2,7 +2,7 @@
 
 import csv
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Self
@@ -101,9 +101,18 @@ def check_products(products: Sequence[str]) -> Sequence[str]:
     return products
 
 
-def write_summary(path: Path, rows: Sequence[dict[str, Any]]) -> None:
+def write_summary(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
     """Write rows of `measure` as CSV."""
     with atomic_path(path) as temporary, temporary.open("w", newline="") as file:
         writer = csv.DictWriter(file, COLUMNS)
         writer.writeheader()
         writer.writerows(rows)
+
+
+def read_summary(path: Path) -> list[dict[str, str]]:
+    """Return the rows of a summary that `write_summary` wrote; none of a file of other columns."""
+    if not path.is_file():
+        return []
+    with path.open(newline="", errors="replace") as file:
+        reader = csv.DictReader(file)
+        return list(reader) if tuple(reader.fieldnames or ()) == COLUMNS else []

@@ -80,6 +80,27 @@ def test_predict_writes_what_it_says(
     assert sum(int(r["area"]) for r in rows if r["image"] == "scene0") == (labels > 0).sum()
 
 
+def test_a_summary_keeps_the_rows_of_earlier_pictures(
+    tiny_run: Path, scenes: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def summary() -> list[dict[str, str]]:
+        with (tmp_path / "summary.csv").open(newline="") as file:
+            return list(csv.DictReader(file))
+
+    run(capsys, "predict", tiny_run, f"{scenes}/images/scene[01].png", "--out", tmp_path)
+    first = summary()
+    assert {row["image"] for row in first} == {"scene0", "scene1"}
+    for _ in range(2):  # a picture that comes again replaces its own rows
+        run(capsys, "predict", tiny_run, f"{scenes}/images/scene[12].png", "--out", tmp_path)
+    assert [row["image"] for row in summary()] == sorted(row["image"] for row in summary())
+    assert [row for row in summary() if row["image"] != "scene2"] == first
+    assert "scene2" in {row["image"] for row in summary()}
+
+    (tmp_path / "summary.csv").write_text("some,other\ntable,1\n")
+    run(capsys, "predict", tiny_run, f"{scenes}/images/scene0.png", "--out", tmp_path)
+    assert {row["image"] for row in summary()} == {"scene0"}
+
+
 def test_inputs_as_glob_and_stdin(
     tiny_run: Path,
     scenes: Path,
