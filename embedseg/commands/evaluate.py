@@ -52,6 +52,12 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.data is None:
         if arguments.true_foreground or arguments.names:
             raise ValueError("--true-foreground and --list go with --data")
+        if (arguments.model / "config.yaml").is_file():
+            raise ValueError(
+                f"{arguments.model} is a run, not a folder of label files; score it with "
+                f"embedseg evaluate {arguments.model} --data folder:DIR, DIR holding images/ and "
+                "labels/"
+            )
         scores, failures = evaluate_folders(arguments.model, arguments.truth)
     else:
         from embedseg.device import keep_memory

@@ -218,6 +218,7 @@ def test_python_api(tiny_run: Path, scenes: Path, tmp_path: Path) -> None:
         (["predict", "{unknown}", "{image}"], "did you mean 'unet'"),
         (["evaluate", "{run}"], "either PREDICTIONS TRUTH or RUN --data"),
         (["evaluate", "/nowhere", "/nowhere"], "/nowhere"),
+        (["evaluate", "{run}", "/nowhere"], "is a run, not a folder of label files; score it with"),
         (["evaluate", "{run}", "--data", "foldr:x"], "did you mean 'folder'"),
         (["check-data", "/nowhere"], "/nowhere"),
         (["train", "--config", "leafs"], "did you mean 'leaves'"),
