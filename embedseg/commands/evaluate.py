@@ -46,18 +46,9 @@ def run(arguments: argparse.Namespace) -> int:
     from embedseg.evaluate import evaluate_folders, evaluate_model
     from embedseg.io import atomic_path
 
-    if (arguments.truth is None) == (arguments.data is None):
-        raise ValueError("evaluate takes either PREDICTIONS TRUTH or RUN --data KIND:WHERE")
+    check(arguments)
     failures: dict[str, str] = {}
     if arguments.data is None:
-        if arguments.true_foreground or arguments.names:
-            raise ValueError("--true-foreground and --list go with --data")
-        if (arguments.model / "config.yaml").is_file():
-            raise ValueError(
-                f"{arguments.model} is a run, not a folder of label files; score it with "
-                f"embedseg evaluate {arguments.model} --data folder:DIR, DIR holding images/ and "
-                "labels/"
-            )
         scores, failures = evaluate_folders(arguments.model, arguments.truth)
     else:
         from embedseg.device import keep_memory
@@ -77,3 +68,18 @@ def run(arguments: argparse.Namespace) -> int:
     for reason in failures.values():
         print(f"embedseg: {reason}", file=sys.stderr)
     return PARTLY_FAILED if failures else 0
+
+
+def check(arguments: argparse.Namespace) -> None:
+    """Refuse arguments that do not go together; ValueError."""
+    if (arguments.truth is None) == (arguments.data is None):
+        raise ValueError("evaluate takes either PREDICTIONS TRUTH or RUN --data KIND:WHERE")
+    if arguments.data is not None:
+        return
+    if arguments.true_foreground or arguments.names:
+        raise ValueError("--true-foreground and --list go with --data")
+    if (arguments.model / "config.yaml").is_file():
+        raise ValueError(
+            f"{arguments.model} is a run, not a folder of label files; score it with embedseg "
+            f"evaluate {arguments.model} --data folder:DIR, DIR holding images/ and labels/"
+        )
