@@ -18,7 +18,8 @@ class AugmentConfig:
     `rotation`: largest angle in degrees, either way; `translation`: largest shift, a fraction of
     the output's size, either way; `flip_horizontal`, `flip_vertical`: probabilities;
     `random_crop`: where the magnified picture is larger or smaller than the output, its place is
-    drawn, else it is in the middle.
+    drawn, else it is in the middle; `elastic`: largest deviation of a smooth bending, a fraction of
+    the output's longer side (0.02 is much; not for lanes).
     Outside the input the image is mirrored (`border` "reflect") or filled with `fill` RGB
     ("constant"); labels there are `outside`, "ignore" or "background".
     `min_pixels`: instances that are cut to fewer pixels become IGNORE (0: none).
@@ -39,6 +40,7 @@ class AugmentConfig:
     flip_horizontal: float = 0.5
     flip_vertical: float = 0.5
     random_crop: bool = True
+    elastic: float = 0.0
     border: Border = "reflect"
     fill: tuple[int, int, int] = (0, 0, 0)
     outside: Outside = "ignore"

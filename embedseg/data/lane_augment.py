@@ -19,7 +19,10 @@ def augment_lanes(
     """Return a randomly changed copy of a road; the same generator state gives the same copy.
 
     `config` means what it means for `augment`; the lanes of the result are cut at its border.
+    Raises ValueError where `config` asks for bending, which polylines do not follow.
     """
+    if config.elastic:
+        raise ValueError("lanes are not bent; set augment.elastic to 0")
     seen, matrix = move(sample, config, rng)
     placed = moved(sample.lanes, matrix, (seen.labels.shape[0], seen.labels.shape[1]))
     labels = draw_lanes(placed, width=sample.width)

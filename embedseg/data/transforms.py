@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from embedseg.augmentation import AugmentConfig, as_pair
 from embedseg.data.colour import jitter_colour
+from embedseg.data.elastic import bend
 from embedseg.data.geometry import random_matrix, resize, warp
 from embedseg.data.sample import Sample
 from embedseg.data.weather import change_weather
@@ -18,6 +19,15 @@ __all__ = ["AugmentConfig", "augment", "resize"]
 def augment(sample: Sample, config: AugmentConfig, rng: np.random.Generator) -> Sample:
     """Return a randomly changed copy of `sample`; the same generator state gives the same copy."""
     moved, _ = move(sample, config, rng)
+    if config.elastic:
+        moved = bend(
+            moved,
+            rng,
+            largest=config.elastic,
+            border=config.border,
+            fill=config.fill,
+            outside=config.outside,
+        )
     image = change_light(moved.image, config, rng)
     labels = ignore_slivers(moved.labels, config.min_pixels)
     return Sample(image, labels, moved.semantic, sample.name)

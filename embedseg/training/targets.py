@@ -65,7 +65,8 @@ def taught(config: TrainConfig) -> bool:
 def same_geometry(config: AugmentConfig) -> bool:
     """Return whether the labels of a sample stay the same, flips apart."""
     low, high = config.scale
-    return not (config.rotation or config.translation or config.random_crop or low != high)
+    moving = config.rotation, config.translation, config.random_crop, config.elastic
+    return not any(moving) and low == high
 
 
 def calm(config: AugmentConfig) -> AugmentConfig:
