@@ -4,13 +4,11 @@
 instances, with an analytic gradient. See `discriminative_numba` for the passes.
 """
 
-import logging
 import os
 import sys
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
-from pathlib import Path
 from threading import Lock
 from typing import Any, NamedTuple
 
@@ -19,6 +17,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from embedseg.jit import announce
 from embedseg.losses import discriminative_numba as kernels
 from embedseg.losses.instance_sums import (
     Instances,
@@ -34,7 +33,6 @@ _CHUNK_PER_KEY = 8  # pixels per key in a chunk: bounds these tables by a quarte
 _MAX_THREADS = 16  # more do not read memory faster
 _MAX_TABLE = 1024  # keys; more are first replaced by the ranks of those that occur
 
-_log = logging.getLogger(__name__)
 Array = NDArray[Any]
 
 
@@ -235,7 +233,7 @@ def _per_image(values: Array, layout: Layout) -> Array:
 
 def _run(kernel: Any, layout: Layout, pixels: tuple[Array, ...], *others: Any) -> None:
     """Call `kernel(pixels, layout, share, *others)` in as many threads as torch uses."""
-    _announce(kernel)
+    announce(kernel)
     threads = max(1, min(torch.get_num_threads(), layout.chunks, _MAX_THREADS))
 
     def part(thread: int) -> None:
@@ -252,17 +250,6 @@ def _run(kernel: Any, layout: Layout, pixels: tuple[Array, ...], *others: Any) -
 def _pool(_process: int, threads: int) -> ThreadPoolExecutor:
     """Worker threads of this process (a forked child needs its own); the kernels drop the GIL."""
     return ThreadPoolExecutor(threads, thread_name_prefix="embedseg-loss")
-
-
-def _announce(kernel: Any) -> None:
-    """Say so if `kernel` is about to be compiled: it takes seconds, once per machine."""
-    if kernel.signatures:
-        return
-    folder = kernel.stats.cache_path
-    file = f"*.{kernel.__name__}-{kernel.__code__.co_firstlineno}.*"
-    if not folder or not any(Path(folder).glob(file)):
-        where = f", kept in {folder}" if folder else ""
-        _log.warning("compiling loss kernel %s, a few seconds%s", kernel.__name__, where)
 
 
 class _Buffers:

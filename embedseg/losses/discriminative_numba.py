@@ -13,54 +13,16 @@ the key of every pixel (B, N), the keys of every image that take part (B, K), th
 T-th chunk from the t-th on.
 """
 
-import os
-import tempfile
-from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
-import numba
-import numba.core.config
 import numpy as np
 
+from embedseg.jit import fast_helper, fast_kernel
+
 TILE = 512  # pixels of a run handled at once: 32 KB at 16 channels, within the first cache
-_MATHS = {"reassoc", "contract", "arcp", "nsz"}  # reorder sums, but keep NaN and infinity
 
 
-def _jit(function: Callable[..., Any]) -> Any:
-    """Compile at the first call and keep the result on disk, in a private folder if need be."""
-    compiler = numba.njit(cache=True, nogil=True, fastmath=_MATHS)
-    try:
-        return compiler(function)
-    except RuntimeError:  # numba found no writable place for its cache
-        folder = _private_folder()
-    if folder is None:
-        return numba.njit(nogil=True, fastmath=_MATHS)(function)
-    config: Any = numba.core.config
-    before, config.CACHE_DIR = config.CACHE_DIR, str(folder)
-    try:
-        return compiler(function)
-    finally:
-        config.CACHE_DIR = before
-
-
-_inline = numba.njit(inline="always", fastmath=_MATHS)  # into its callers, which are cached
-
-
-def _private_folder() -> Path | None:
-    """Return a folder in the temporary folder that nobody else can write to, or None."""
-    user = os.getuid() if hasattr(os, "getuid") else 0
-    folder = Path(tempfile.gettempdir()) / f"embedseg-numba-{user}"
-    try:
-        folder.mkdir(mode=0o700, exist_ok=True)
-        state = folder.lstat()
-    except OSError:
-        return None
-    private = not folder.is_symlink() and state.st_uid == user and not state.st_mode & 0o022
-    return folder if private and os.access(folder, os.W_OK) else None
-
-
-@_jit
+@fast_kernel
 def add_up(pixels: Any, layout: Any, share: Any, sums: Any, sizes: Any) -> None:
     """Sum x (chunk, K, E) and count the pixels (chunk, K) of every key that takes part."""
     x, key, taking_part = pixels
@@ -81,7 +43,7 @@ def add_up(pixels: Any, layout: Any, share: Any, sums: Any, sizes: Any) -> None:
             start = end
 
 
-@_jit
+@fast_kernel
 def spread(
     pixels: Any,
     layout: Any,
@@ -121,7 +83,7 @@ def spread(
             start = end
 
 
-@_jit
+@fast_kernel
 def write(  # noqa: PLR0913  (two images and their tables)
     pixels: Any,
     layout: Any,
@@ -162,7 +124,7 @@ def write(  # noqa: PLR0913  (two images and their tables)
             start = end
 
 
-@_jit
+@fast_kernel
 def measure(pixels: Any, layout: Any, share: Any, weight: Any, squared: Any, shares: Any) -> None:
     """Set squared (B, N) to the distances to the means, shares (B, N) to the weight (B, K).
 
@@ -189,13 +151,13 @@ def measure(pixels: Any, layout: Any, share: Any, weight: Any, squared: Any, sha
             start = end
 
 
-@_jit
+@fast_kernel
 def _chunks(layout: Any) -> Any:
     """Count the chunks of the batch."""
     return layout[0] * ((layout[2] + layout[8] - 1) // layout[8])
 
 
-@_jit
+@fast_kernel
 def _chunk(layout: Any, task: int) -> Any:
     """Return image, first pixel and end of a chunk."""
     pixels, size = layout[2], layout[8]
@@ -204,7 +166,7 @@ def _chunk(layout: Any, task: int) -> Any:
     return task // per_image, start, min(start + size, pixels)
 
 
-@_jit
+@fast_kernel
 def _run_end(key: Any, start: int, stop: int, layout: Any) -> Any:
     """Find the end of the run of equal keys that begins at `start`, within its row and `TILE`."""
     columns = layout[3]
@@ -216,14 +178,14 @@ def _run_end(key: Any, start: int, stop: int, layout: Any) -> Any:
     return end
 
 
-@_jit
+@fast_kernel
 def _origin(layout: Any, image: int, pixel: int) -> Any:
     """Return where the first channel of a pixel lies."""
     columns = layout[3]
     return image * layout[4] + pixel // columns * layout[6] + pixel % columns * layout[7]
 
 
-@_inline
+@fast_helper
 def _sum(x: Any, here: int, step: int, count: int) -> Any:
     """Sum `count` values of x."""
     total = np.float32(0)
@@ -237,7 +199,7 @@ def _sum(x: Any, here: int, step: int, count: int) -> Any:
     return total
 
 
-@_jit
+@fast_kernel
 def _sum_rows(x: Any, here: int, step: int, count: int, total: Any, sums: Any) -> None:
     """Add `count` rows of x, which lie `step` apart, to sums (E,); total (E,) is for its use."""
     total[:] = 0
@@ -249,7 +211,7 @@ def _sum_rows(x: Any, here: int, step: int, count: int, total: Any, sums: Any) -
         sums[e] += total[e]
 
 
-@_jit
+@fast_kernel
 def _squared_rows(x: Any, here: int, step: int, mean: Any, squared: Any) -> None:
     """Set squared (n,) to the squared distances of rows of x, `step` apart, to mean (E,)."""
     for i in range(len(squared)):
@@ -261,7 +223,7 @@ def _squared_rows(x: Any, here: int, step: int, mean: Any, squared: Any) -> None
         squared[i] = total
 
 
-@_jit
+@fast_kernel
 def _dot_rows(
     x: Any, here: int, step: int, mean: Any, factors: Any, total: Any, slopes: Any
 ) -> None:
@@ -279,7 +241,7 @@ def _dot_rows(
         slopes[e] += total[e]
 
 
-@_jit
+@fast_kernel
 def _slope_rows(line: Any, here: int, there: int, table: Any, factors: Any) -> None:
     """Write scale * factors * (row - mean) + offset for rows of x to rows of out."""
     x, step, out, out_step = line
@@ -292,7 +254,7 @@ def _slope_rows(line: Any, here: int, there: int, table: Any, factors: Any) -> N
             goal[e] = factor * (row[e] - mean[e]) + offset[e]
 
 
-@_inline
+@fast_helper
 def _subtract(x: Any, here: int, step: int, mean: Any, away: Any, l1: bool, length: Any) -> None:
     """Set away to x - mean (its sign for l1) and add its square (absolute value) to length."""
     count = len(away)
@@ -312,7 +274,7 @@ def _subtract(x: Any, here: int, step: int, mean: Any, away: Any, l1: bool, leng
             length[i] += away[i] * away[i]
 
 
-@_inline
+@fast_helper
 def _spread_planes(
     line: Any, mean: Any, factors: Any, l1: bool, delta_v: Any, buffer: Any, slope: Any
 ) -> Any:
@@ -329,7 +291,7 @@ def _spread_planes(
     return total
 
 
-@_jit
+@fast_kernel
 def _hinge(values: Any, l1: bool, delta_v: Any) -> Any:
     """Turn lengths d (squared for l2) into 2 h (/ d), h = [d - delta_v]+; return the sum of h^2."""
     total = np.float32(0)
@@ -342,7 +304,7 @@ def _hinge(values: Any, l1: bool, delta_v: Any) -> Any:
     return total
 
 
-@_inline
+@fast_helper
 def _dot(a: Any, b: Any) -> Any:
     """Sum a * b."""
     total = np.float32(0)
@@ -351,7 +313,7 @@ def _dot(a: Any, b: Any) -> Any:
     return total
 
 
-@_inline
+@fast_helper
 def _slope(line: Any, here: int, there: int, values: Any, factors: Any, l1: bool) -> None:
     """Write scale * factors * direction + offset for a run of pixels."""
     x, step, out, out_step = line
@@ -368,7 +330,7 @@ def _slope(line: Any, here: int, there: int, values: Any, factors: Any, l1: bool
             out[there + i * out_step] = scale * factors[i] * direction + offset
 
 
-@_inline
+@fast_helper
 def _fill(out: Any, there: int, step: int, count: int) -> None:
     """Set a run of `out` to 0."""
     if step == 1:

@@ -1,14 +1,11 @@
 """The fused CPU kernels against the torch path: values, gradients, layouts, threads, memory."""
 
-import logging
 import subprocess
 import sys
 
-import numba
 import pytest
 import torch
 
-from embedseg.losses import discriminative_numba as kernels
 from embedseg.losses.discriminative import discriminative_loss
 from embedseg.losses.discriminative_fused import _Buffers
 from scripts import benchmark_loss
@@ -242,47 +239,6 @@ def test_what_the_kernels_cannot_do():
 def test_import_loads_no_numba():
     code = "import sys, embedseg.losses.discriminative; sys.exit('numba' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
-
-
-def test_a_read_only_installation_compiles_elsewhere(monkeypatch, tmp_path, caplog):
-    compiler, folders = numba.njit, []
-
-    def refuse_first(**options):
-        def decorate(function):
-            folders.append(numba.core.config.CACHE_DIR)
-            if len(folders) == 1:
-                raise RuntimeError("cannot cache function: no locator available")
-            return compiler(**options)(function)
-
-        return decorate
-
-    def add_one(x):
-        return x + 1
-
-    monkeypatch.setattr(kernels.tempfile, "gettempdir", lambda: str(tmp_path))
-    monkeypatch.setattr(numba, "njit", refuse_first)
-    compiled = kernels._jit(add_one)
-    assert compiled(1) == 2
-    assert folders[1].startswith(str(tmp_path))
-    assert folders[0] == numba.core.config.CACHE_DIR
-    assert list(tmp_path.rglob("*add_one*.nbc"))
-
-
-def test_a_cache_folder_that_others_can_write_is_not_used(monkeypatch, tmp_path):
-    monkeypatch.setattr(kernels.tempfile, "gettempdir", lambda: str(tmp_path))
-    folder = kernels._private_folder()
-    assert folder is not None
-    folder.chmod(0o777)
-    assert kernels._private_folder() is None
-
-
-def test_compiling_is_announced(caplog, tmp_path, monkeypatch):
-    from embedseg.losses import discriminative_fused as fused
-
-    fresh = numba.njit(lambda x: x)
-    with caplog.at_level(logging.WARNING):
-        fused._announce(fresh)
-    assert "compiling loss kernel" in caplog.text
 
 
 @pytest.mark.parametrize("last", [False, True])
