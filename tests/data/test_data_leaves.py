@@ -38,6 +38,18 @@ def test_the_box_of_a_leaf_cuts_nothing_off():
         assert ((large >= 0.5) == (wide.alpha >= 0.5)).all()
 
 
+def test_the_youngest_leaves_begin_behind_the_centre_and_hide_it():
+    behind, hidden = [], []
+    for seed in range(20):
+        leaves = rosette(np.random.default_rng(seed), radius=60, count=14)
+        along = [x.root[0] * np.cos(x.angle) + x.root[1] * np.sin(x.angle) for x in leaves]
+        assert max(np.hypot(*leaf.root) for leaf in leaves[:10]) < 6
+        behind.append(min(along[-3:]))
+        at = cover(leaves[-1], (80.0, 80.0), (160, 160), 80)
+        hidden.append(at.alpha[80 - at.box[0].start, 80 - at.box[1].start] >= 0.5)
+    assert np.mean(behind) < -2 and np.mean(hidden) > 0.5
+
+
 def test_a_leaf_off_the_picture_covers_nothing():
     leaf = rosette(np.random.default_rng(0), radius=20, count=1)[0]
     assert cover(leaf, (500.0, 500.0), (64, 64), 2) is None
