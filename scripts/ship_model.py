@@ -6,16 +6,20 @@ r"""From a run to a model that ships: embedseg/weights/NAME.safetensors and its 
         --protocol "validation list of 99 images, never trained on" --preset nuclei
 
 The weights are the run's best (averages over steps where the run has them), in half precision, with
-the tuned clusterer in their description. Both the run and the shipped file are scored on --data;
-the model ships only if SBD, AP50 and PQ agree within TOLERANCE and it is not larger than LIMIT.
+the tuned clusterer in their description. --average joins runs of one network that began at the same
+weights: the mean of their weights (arXiv:2203.05482). What is joined and the shipped file are both
+scored on --data; the model ships only if SBD, AP50 and PQ agree within TOLERANCE and it is not
+larger than LIMIT.
 """
 
 import argparse
 import json
 import platform
+from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
 
+import torch
 import yaml
 
 from embedseg.evaluate import evaluate_model
@@ -66,17 +70,20 @@ def ship(
     data: str,
     names: Path | None,
     words: dict[str, str],
+    average: Sequence[Path] = (),
     folder: Path = FOLDER,
     tolerance: float | None = None,
 ) -> Scores:
     """Write the shipped form of `run` into `folder` and return its scores on `data`.
 
-    `words` holds title, trained_on, data_licence, protocol, preset and notes of the card. Raises
-    InputError, and leaves nothing behind, where the file is too large or scores differently by more
-    than `tolerance` (default: TOLERANCE).
+    `words` holds title, trained_on, data_licence, protocol, preset and notes of the card; the runs
+    of `average` are joined with `run`. Raises InputError, and leaves nothing behind, where the file
+    is too large or scores differently by more than `tolerance` (default: TOLERANCE).
     """
     tolerance = TOLERANCE if tolerance is None else tolerance
     model = Model.load(run, device="cpu", amp="off")
+    if average:
+        model.network.load_state_dict(mean_weights([run, *average]))
     before = evaluate_model(model, data, names)
     file = folder / f"{name}.safetensors"
     with atomic_path(file) as temporary:
@@ -97,6 +104,19 @@ def ship(
     with atomic_path(file.with_suffix(".md")) as temporary:
         temporary.write_text(text, encoding="utf-8")
     return after
+
+
+def mean_weights(runs: Sequence[Path]) -> dict[str, torch.Tensor]:
+    """Return the mean of the runs' weights; InputError where their networks differ."""
+    states = [Model.load(run, device="cpu", amp="off").network.state_dict() for run in runs]
+    shapes = [{key: value.shape for key, value in state.items()} for state in states]
+    for run, shape in zip(runs, shapes, strict=True):
+        if shape != shapes[0]:
+            raise InputError(f"{run}: another network than that of {runs[0]}; average equal ones")
+    return {
+        key: torch.stack([state[key].double() for state in states]).mean(0).to(value.dtype)
+        for key, value in states[0].items()
+    }
 
 
 def fill_card(
@@ -165,12 +185,20 @@ def main() -> None:
     parser.add_argument("--data-licence", required=True)
     parser.add_argument("--protocol", required=True, help="how the scores were taken")
     parser.add_argument("--preset", required=True, help="the preset that has its network")
+    parser.add_argument(
+        "--average", type=Path, nargs="+", default=[], metavar="RUN", help="runs to join with it"
+    )
     parser.add_argument("--notes", default="", help="more text at the card's end")
     arguments = parser.parse_args()
     keys = ("title", "trained_on", "data_licence", "protocol", "preset", "notes")
     words = {key: getattr(arguments, key) for key in keys}
     scores = ship(
-        arguments.run, arguments.name, data=arguments.data, names=arguments.names, words=words
+        arguments.run,
+        arguments.name,
+        data=arguments.data,
+        names=arguments.names,
+        words=words,
+        average=arguments.average,
     )
     print(scores.to_table())
     print(f"shipped as {FOLDER / arguments.name}.safetensors; git add it with its card")

@@ -1,5 +1,6 @@
 """Models that ship: found by name, small, described, and as good as the run they came from."""
 
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -13,7 +14,7 @@ from embedseg import load, weights
 from embedseg.cli import main
 from embedseg.inference.spec import ModelSpec
 from embedseg.io import InputError
-from embedseg.model import Model, build_from_spec, find_weights
+from embedseg.model import Model, build_from_spec, find_weights, save_weights
 from scripts.ship_model import ship
 from tests.scenes import discs
 
@@ -59,14 +60,36 @@ def test_shipped_form_is_the_run_in_half_precision(shelf: Path, tiny_run: Path) 
 
 
 def test_tuning_travels_with_the_weights(tiny_run: Path, scenes: Path, tmp_path: Path) -> None:
-    import shutil
-
     run = shutil.copytree(tiny_run, tmp_path / "run")
     (run / "tuning.json").write_text('{"chosen": {"min_size": 7, "merge": 0.5}}')
     data, folder = f"folder:{scenes}", tmp_path / "w"
     ship(run, "x", data=data, names=None, words=WORDS, folder=folder, tolerance=COARSE)
     spec = Model.load(tmp_path / "w" / "x.safetensors", device="cpu").spec
     assert (spec.min_size, spec.merge) == (7, 0.5)
+
+
+def test_the_mean_of_two_runs(tiny_run: Path, scenes: Path, tmp_path: Path) -> None:
+    from scripts.ship_model import mean_weights
+
+    file = "weights/best.safetensors"
+    other = shutil.copytree(tiny_run, tmp_path / "other")
+    first = load_file(tiny_run / file)
+    moved = {k: v * 1.02 if v.is_floating_point() else v for k, v in first.items()}
+    spec = Model.load(tiny_run, device="cpu").spec
+    save_weights(other / file, moved, spec)
+    joined = mean_weights([tiny_run, other])
+    assert all(
+        torch.allclose(joined[k], v * 1.01 if v.is_floating_point() else v)
+        for k, v in first.items()
+    )
+    options = {"data": f"folder:{scenes}", "names": None, "words": WORDS, "tolerance": 1.0}
+    ship(tiny_run, "mean", average=[other], folder=tmp_path / "w", **options)
+    shipped = load_file(tmp_path / "w" / "mean.safetensors")
+    assert torch.allclose(
+        shipped["heads.embedding.weight"].float(), joined["heads.embedding.weight"], atol=1e-3
+    )
+    with pytest.raises(InputError, match=r"another network than that of .*leaf"):
+        mean_weights([weights.FOLDER / f"{name}.safetensors" for name in ("leaf", "lanes")])
 
 
 def test_too_large_or_different_is_not_shipped(
