@@ -2,6 +2,7 @@
 
 from clustering.assign import absorb_noise, merge_centres, nearest_centre
 from clustering.base import NOISE, PixelClusterer
+from clustering.centres import CentreClustering
 from clustering.density import DBSCAN, HDBSCAN
 from clustering.mean_shift import MeanShift
 from clustering.spatial import SpatialClustering
@@ -13,6 +14,7 @@ CLUSTERERS: dict[str, type[PixelClusterer]] = {
     "hdbscan": HDBSCAN,
     "dbscan": DBSCAN,
     "spatial": SpatialClustering,
+    "centres": CentreClustering,
 }
 
 __all__ = [
@@ -20,6 +22,7 @@ __all__ = [
     "DBSCAN",
     "HDBSCAN",
     "NOISE",
+    "CentreClustering",
     "MeanShift",
     "PixelClusterer",
     "SpatialClustering",

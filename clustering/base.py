@@ -29,7 +29,7 @@ class PixelClusterer(ClusterMixin, BaseEstimator):
 
     labels_: Any
     cluster_centers_: Any
-    reads_maps = False  # whether `fit_image` takes the maps "seed" and "log_precision" too
+    reads_maps: tuple[str, ...] = ()  # names of the maps that `fit_image` takes beside vectors
 
     def fit(self, X: Any, y: None = None) -> Self:  # noqa: ARG002  (scikit-learn's signature)
         """Cluster the points X (N, E), N >= 1.

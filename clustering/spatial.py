@@ -37,14 +37,13 @@ class SpatialClustering(PixelClusterer):
     min_points: a cluster of fewer new points is dropped.
     max_overlap: a cluster is dropped if at least this fraction of its points is clustered already.
     cluster_all: points left over take the cluster of the largest phi; False makes them NOISE.
-    reads_maps: True, as for every clusterer that wants more than vectors.
 
     `fit` and `fit_image` take, beside the points, `seed` (N,) or (*S), all equal if absent, and
     `log_precision` (N, E) or (E, *S): ln(1 / (2 sigma^2)) along each axis. After a fit
     `cluster_centers_` (C, E) are the vectors of the seeds.
     """
 
-    reads_maps = True
+    reads_maps = ("seed", "log_precision")
 
     def __init__(
         self,

@@ -127,6 +127,7 @@ def build_from_spec(spec: ModelSpec, *, pretrained: bool = False) -> EmbeddingNe
         decoder=spec.decoder,  # type: ignore[arg-type]  # checked by build_network
         output_stride=spec.output_stride,
         seed_head=spec.seed_head,
+        centre_head=spec.centre_head,
         training_heads=spec.training_heads,
         spatial=spec.method == "spatial",
         place_unit=spec.place_unit,

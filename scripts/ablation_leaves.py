@@ -48,6 +48,8 @@ CELLS: dict[str, dict[str, str]] = {  # what a cell changes in the recipe, the p
     "learned bandwidth": {"method": "spatial", "data.zoom": "0"},
     "random weights": {"network.init": ""},
     "one look": {"data.zoom": "0"},
+    "bending 0.02": {"augment.elastic": "0.02"},
+    "centre head": {"network.centre_head": "true"},
 }
 
 

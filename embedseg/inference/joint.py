@@ -8,7 +8,8 @@ embeddings, each scaled by 1/sqrt(T), gives vectors with
 
 so that what every member holds within delta_v stays within delta_v, what it holds 2 delta_d apart
 stays so, and one clustering with the same bandwidth serves all. Probabilities of the foreground and
-of the seed head are averaged. On another grid an embedding is taken from the nearest pixel.
+of the seed and centre heads are averaged. On another grid an embedding is taken from the nearest
+pixel.
 
 Embeddings of the method "spatial" are places, which all members mean alike: they are averaged, see
 `places.py`.
@@ -34,7 +35,8 @@ from embedseg.inference.views import View, by_shape, look, unlook, views_of
 
 Outputs = dict[str, torch.Tensor]
 Member = tuple[Network, ModelSpec]
-JOINED = ("embedding", "semantic", "seed")
+LOGITS = ("seed", "centre")  # of heads with one map
+JOINED = ("embedding", "semantic", *LOGITS)
 PLACES = ("embedding", "log_precision")  # averaged where embeddings are places
 TINY = 1e-6  # keeps the logarithm of a mean probability finite
 
@@ -51,7 +53,8 @@ def joint_outputs(
 
     Each member sees the picture in every view of `tta` (a name of VIEWS) at its working size times
     each of `scales`. The result lies on the grid that the first member has at scale 1: "embedding"
-    (sum of all E, h, w), "semantic" logits (K, h, w) and, if every member has one, "seed" logits.
+    (sum of all E, h, w), "semantic" logits (K, h, w) and, of the heads that every member has,
+    "seed" and "centre" logits.
     An embedding whose margins differ from the first member's is scaled to them. Of the method
     "spatial" it is "embedding" (2, h, w) and "log_precision" (2, h, w), in the first one's units.
 
@@ -141,8 +144,9 @@ def join(
         scale = math.sqrt(len(parts))
         joined["embedding"] = torch.cat([nearest(p["embedding"], grid) / scale for p in parts])
     joined["semantic"] = mean_logits([part["semantic"] for part in parts], grid)
-    if all("seed" in part for part in parts):
-        joined["seed"] = mean_logits([part["seed"] for part in parts], grid)
+    for key in LOGITS:
+        if all(key in part for part in parts):
+            joined[key] = mean_logits([part[key] for part in parts], grid)
     return joined
 
 

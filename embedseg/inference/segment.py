@@ -77,6 +77,7 @@ def segment_outputs(
         spec,
         seed=outputs.get("seed"),
         log_precision=outputs.get("log_precision"),
+        centre=outputs.get("centre"),
         image=image,
         foreground=None if foreground is None else np.asarray(foreground) != 0,
         clusterer=clusterer,
@@ -154,7 +155,7 @@ def probabilities(logits: torch.Tensor) -> NDArray[np.float32]:
     return torch.softmax(logits, 0).cpu().numpy()
 
 
-def instances(  # noqa: PLR0913  (the network's three outputs and three optional inputs)
+def instances(  # noqa: PLR0913  (the network's outputs and three optional inputs)
     embedding: torch.Tensor,
     semantic: NDArray[np.float32],
     size: tuple[int, int],
@@ -162,6 +163,7 @@ def instances(  # noqa: PLR0913  (the network's three outputs and three optional
     *,
     seed: torch.Tensor | None = None,
     log_precision: torch.Tensor | None = None,
+    centre: torch.Tensor | None = None,
     image: Picture | None = None,
     foreground: Mask | None = None,
     clusterer: Any = None,
@@ -170,7 +172,8 @@ def instances(  # noqa: PLR0913  (the network's three outputs and three optional
     """Return the instances of an embedding (E, h, w) with class probabilities (K', h, w).
 
     `seed` (1, h, w): logits of the seed head, where there is one; `log_precision` (E, h, w): the
-    bandwidths of the method "spatial", read by its clusterer.
+    bandwidths of the method "spatial", read by its clusterer; `centre` (1, h, w): logits of the
+    centre head, read by the clusterer "centres".
 
     This is `segment` without the network: tuning calls it many times on cached outputs.
     """
@@ -188,12 +191,13 @@ def instances(  # noqa: PLR0913  (the network's three outputs and three optional
     classes = class_map(semantic, inside)
     estimator = spec.build_clusterer() if clusterer is None else clusterer
     score = None if seed is None else torch.sigmoid(seed[0]).cpu().numpy()
-    if score is not None and log_precision is not None and estimator.reads_maps:
+    if score is not None and log_precision is not None and "seed" in estimator.reads_maps:
         maps = {"seed": score, "log_precision": log_precision}
         labels, closeness, core = _cluster_maps(both, classes, maps, spec, estimator)
     else:
         trusted = None if score is None else score > spec.seed_threshold
-        labels, closeness, core = _cluster_classes(both, classes, trusted, spec, estimator)
+        heat = None if centre is None else torch.sigmoid(centre[0].float()).cpu().numpy()
+        labels, closeness, core = _cluster_classes(both, classes, trusted, spec, estimator, heat)
     labels = _clean(labels, spec)
     labels = number(upsample_labels(labels, fine))
     labels = fill_holes(labels) if foreground is None else labels
@@ -235,12 +239,15 @@ def _cluster_classes(
     trusted: Mask | None,
     spec: ModelSpec,
     estimator: Any,
+    heat: NDArray[np.float32] | None = None,
 ) -> tuple[Labels, NDArray[np.float32], Mask]:
     """Cluster each class by itself; return labels, closeness and what founded the clusters.
 
     `embedding` (E, h, w): as the clusterer reads it, and on the host. Closeness is
-    exp(-(distance to the centre / bandwidth)^2 / 2).
+    exp(-(distance to the centre / bandwidth)^2 / 2). `heat` (h, w): where instances have their
+    centres, for a clusterer that reads it.
     """
+    heat = heat if "centre" in estimator.reads_maps else None
     founding = np.zeros(classes.shape, bool)
     labels = np.zeros(classes.shape, np.int32)
     closeness = np.ones(classes.shape, np.float32)
@@ -257,9 +264,12 @@ def _cluster_classes(
             core = with_lost_pieces(mask & trusted, mask)
         founding |= core
         places = np.flatnonzero(mask)
-        found = spread(tensor_to_numpy(estimator.fit_image(read, core).labels_), core, places)
+        maps = {} if heat is None else {"centre": np.where(mask, heat, 0)}
+        found = spread(
+            tensor_to_numpy(estimator.fit_image(read, core, **maps).labels_), core, places
+        )
         if found.max() == NOISE and core.sum() < len(places):  # too few, all in all
-            found = tensor_to_numpy(estimator.fit_image(read, mask).labels_)
+            found = tensor_to_numpy(estimator.fit_image(read, mask, **maps).labels_)
         members, centres = join(flat, places, found, spec.merge)
         if not len(centres):
             continue

@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any, Self
 
 from clustering import CLUSTERERS
+from clustering.centres import THRESHOLD
 from embedseg.inference.normalise import MEAN, STD
 from embedseg.inference.views import views_of
 from embedseg.names import unknown
@@ -50,6 +51,7 @@ class ModelSpec:
     decoder: str = "auto"
     output_stride: int = 1
     seed_head: bool = False
+    centre_head: bool = False
     training_heads: tuple[str, ...] = ()
     working_size: int | tuple[int, int] = 0
     zoom: float = 0.0
@@ -76,6 +78,10 @@ class ModelSpec:
         check_choices(self)
         if self.method == "spatial" and not self.seed_head:
             raise ValueError("the method 'spatial' needs its seed map; leave network.seed_head on")
+        if self.centre_head and self.method == "spatial":
+            raise ValueError(
+                "the method 'spatial' has centres of its own; leave network.centre_head off"
+            )
         if self.zoom:
             check_zoom(self.zoom, self.working_size, self.method)
         if not self.tta_scales or min(self.tta_scales) <= 0:
@@ -88,11 +94,17 @@ class ModelSpec:
     def build_clusterer(self) -> Any:
         """Return the clusterer; its bandwidth follows from the margins unless it is stored."""
         options = dict(self.clusterer_options)
-        if self.clusterer in ("mean_shift", "threshold"):
+        if self.clusterer in ("mean_shift", "threshold", "centres"):
             options.setdefault("bandwidth", self.default_bandwidth)
         if self.clusterer == "spatial":
             options.setdefault("seed_threshold", self.seed_threshold)
         return CLUSTERERS[self.clusterer](**options)
+
+    @property
+    def centre_threshold(self) -> float:
+        """Height of the lowest peak at which the clusterer "centres" founds a cluster."""
+        own = self.clusterer_options if self.clusterer == "centres" else {}
+        return float(own.get("threshold", THRESHOLD))
 
     @property
     def default_bandwidth(self) -> float:

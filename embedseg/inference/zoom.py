@@ -98,7 +98,7 @@ def on_canvas(
     found = {}
     for name, value in outputs.items():
         filling = torch.zeros(len(value), 1, 1)
-        if name in ("semantic", "seed"):
+        if name in ("semantic", "seed", "centre"):
             filling = filling + NEVER
             if len(value) > 1:
                 filling[0] = -NEVER  # the class background of a softmax

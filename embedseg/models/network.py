@@ -32,6 +32,7 @@ DECODERS = ("auto", "published", "learned", "bilinear")
 TRAINING_HEADS = ("border", "category", "presence")
 CATEGORY_CHANNELS = 16  # of the published category consistent loss
 CACHED_SIZES = 8  # coordinate maps kept; an epoch of random crops has one size
+RARE = -3.0  # added to the logits of centres, so that an untrained head sees few of them
 
 
 def build_network(  # noqa: PLR0913  (what a checkpoint stores of its network, flat)
@@ -45,6 +46,7 @@ def build_network(  # noqa: PLR0913  (what a checkpoint stores of its network, f
     decoder: Literal["auto", "published", "learned", "bilinear"] = "auto",
     output_stride: int = 1,
     seed_head: bool = False,
+    centre_head: bool = False,
     training_heads: Sequence[str] = (),
     spatial: bool = False,
     place_unit: float = 0.0,
@@ -78,11 +80,17 @@ def build_network(  # noqa: PLR0913  (what a checkpoint stores of its network, f
         decoder=decoder,
         output_stride=output_stride,
         seed_head=seed_head,
+        centre_head=centre_head,
         context=context,
         training_heads=training_heads,
         spatial=spatial,
         place_unit=place_unit,
     )
+
+
+def single_heads(seed_head: bool, centre_head: bool) -> list[str]:
+    """Return the names of the heads of one map that are asked for."""
+    return [name for name, wanted in (("seed", seed_head), ("centre", centre_head)) if wanted]
 
 
 class EmbeddingNet(nn.Module):
@@ -98,7 +106,9 @@ class EmbeddingNet(nn.Module):
     (`LearnedDecoder`), "bilinear" one convolution of coarse features and interpolation, "auto"
     what suits the backbone. `output_stride` o > 1 gives outputs at
     1/o: cheaper, for a loss and a clusterer that work there. `seed_head` adds "seed" (B, 1, *T),
-    the logit of how close a pixel's embedding is to its instance's mean (`losses/seed.py`).
+    the logit of how close a pixel's embedding is to its instance's mean (`losses/seed.py`);
+    `centre_head` adds "centre" (B, 1, *T), that of whether an instance has its centre there
+    (`losses/centre.py`).
     `context` names a block of `CONTEXTS` that the features pass before the heads. `spatial` makes
     "embedding" the place in the image that a pixel points to, so E is the number of axes, and adds
     "log_precision" (B, E, *T), how exactly it points, in units of `place_unit` pixels
@@ -123,6 +133,7 @@ class EmbeddingNet(nn.Module):
         decoder: Literal["auto", "published", "learned", "bilinear"] = "auto",
         output_stride: int = 1,
         seed_head: bool = False,
+        centre_head: bool = False,
         context: str | None = None,
         training_heads: Sequence[str] = (),
         spatial: bool = False,
@@ -153,8 +164,8 @@ class EmbeddingNet(nn.Module):
             )
         channels = {"embedding": embedding_dim, "semantic": classes}
         self.heads = nn.ModuleDict({k: self._make_head(c, layers) for k, c in channels.items()})
-        if seed_head:
-            self.heads["seed"] = self._make_head(1, layers)
+        for name in single_heads(seed_head, centre_head):
+            self.heads[name] = self._make_head(1, layers)
         self.spatial, self.place_unit = spatial, place_unit
         if spatial:
             if embedding_dim != self.ndim:
@@ -208,6 +219,8 @@ class EmbeddingNet(nn.Module):
         features, read = branches[0], [self._read(part, x) for part in branches]
         keep = [-(-s // self.output_stride) for s in size]
         out = {n: crop(head(read[places.get(n, 0)]), keep) for n, head in self.heads.items()}
+        if "centre" in out:
+            out["centre"] = out["centre"] + RARE
         if self.spatial:
             out["embedding"], out["log_precision"] = spatial_maps(
                 out["embedding"], out["log_precision"], size, self.output_stride, self.place_unit

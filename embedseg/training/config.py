@@ -73,6 +73,7 @@ class NetworkConfig:
             convolution and "bilinear" interpolation, or "auto": what suits the backbone.
         output_stride: stride of the outputs against the working size.
         seed_head: predict where the embedding can be trusted, and found clusters only there.
+        centre_head: predict where objects have their centres, and found a cluster at each.
         init: weights to start from: a run folder, a shipped model's name, or a file of weights
             (.safetensors, .pth) of any network that has parts of this one: torchvision's and
             timm's ResNets fit `ccnet`, `encnet`, `linknet`, ...; empty: random.
@@ -87,6 +88,7 @@ class NetworkConfig:
     decoder: Literal["auto", "published", "learned", "bilinear"] = "auto"
     output_stride: int = 1
     seed_head: bool = True
+    centre_head: bool = False
     init: str = ""
 
 
@@ -105,6 +107,7 @@ class LossConfig:
         gamma: weight of the regularisation term.
         embedding: weight of the whole discriminative loss.
         seed: weight of the seed head's loss.
+        centre: weight of the centre head's loss.
         unlabelled: weight of the losses of pixels without labels (`labels: sparse`).
         foreground: weighted sum by names of `embedseg losses`, for the semantic head and for heads
             that serve the training; "discriminative" multiplies `embedding`. The names may stand
@@ -124,6 +127,7 @@ class LossConfig:
     gamma: float = 0.001
     embedding: float = 1.0
     seed: float = 1.0
+    centre: float = 0.1
     unlabelled: float = 1.0
     foreground: Mapping[str, float] = field(
         default_factory=lambda: {"cross_entropy": 1.0, "dice": 1.0}

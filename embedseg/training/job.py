@@ -189,15 +189,23 @@ def spec_of(config: TrainConfig) -> ModelSpec:
         delta_v=config.loss.delta_v,
         delta_d=0.5 * _push_margin(config),
         foreground_threshold=config.foreground_threshold,
-        clusterer="spatial" if spatial else "mean_shift",
+        clusterer=clusterer_of(config),
         clusterer_options=clusterer,
         seed_head=network.seed_head,
+        centre_head=network.centre_head,
         training_heads=training_heads(config.loss.foreground, network.options),
         seed_threshold=trust,
         core_step=config.core_step,
         components=config.components,
         min_size=config.min_size,
     )
+
+
+def clusterer_of(config: TrainConfig) -> str:
+    """Return the clusterer that reads what the network of this run predicts."""
+    if config.method == "spatial":
+        return "spatial"
+    return "centres" if config.network.centre_head else "mean_shift"
 
 
 def _push_margin(config: TrainConfig) -> float:

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from embedseg.losses import LOSSES, SIDE_LOSSES, combined_loss, deep_supervision, scheduled
 from embedseg.losses.boundary_schedule import Schedule
+from embedseg.losses.centre import centre_loss
 from embedseg.losses.combine import check_factor, check_options
 from embedseg.losses.discriminative import DiscriminativeLoss, DiscriminativeTerms
 from embedseg.losses.seed import seed_loss
@@ -24,18 +25,19 @@ Share = Callable[[Tensor], Tensor]
 
 
 class Objective(nn.Module):
-    """embedding * (discriminative + seed * seed loss) + sum_i foreground[i] * loss_i.
+    """embedding * (discriminative + seed * seed loss) + centre loss + sum_i foreground[i] * loss_i.
 
+    The loss of a centre head has the factor `centre`.
     Where there is a "taught" embedding, unlabelled * the sparse loss (`losses/sparse.py`) comes to
     the bracket. If `spatial`, the loss of learned bandwidths (`losses/spatial.py`) stands for it.
 
     `forward(outputs, batch)` takes the network's outputs and a batch: "labels" and "semantic"
-    (B, H, W) and the "image" (B, C, H, W) uint8, at the input's size; distance maps, the "teacher"
-    logits and the "taught" embedding at the outputs' size, where a loss reads them. It returns the
-    total with each term, detached, by name. Targets are brought to the outputs' stride by taking
-    every stride-th pixel. Losses of the other heads are averaged per image, so that a batch split
-    over processes has the same gradient. With more than one class the discriminative loss is taken
-    per class.
+    (B, H, W) and the "image" (B, C, H, W) uint8, at the input's size; distance maps, the map of
+    centres, the "teacher" logits and the "taught" embedding at the outputs' size, where a loss
+    reads them. It returns the total with each term, detached, by name. Targets are brought to the
+    outputs' stride by taking every stride-th pixel. Losses of the other heads are averaged per
+    image, so that a batch split over processes has the same gradient. With more than one class the
+    discriminative loss is taken per class.
 
     "deep_supervision" in `foreground` applies the discriminative loss and the losses of the
     semantic head to each side output as well (but the main one), with its factor.
@@ -58,6 +60,7 @@ class Objective(nn.Module):
         schedule_step: float = 0.01,
         spacing: tuple[float, ...] = (),
         unlabelled: float = 1.0,
+        centre: float = 0.1,
         spatial: bool = False,
     ) -> None:
         super().__init__()
@@ -68,6 +71,7 @@ class Objective(nn.Module):
         self.deep = foreground.get("deep_supervision", 0.0)
         self.embedding = embedding * foreground.get("discriminative", 1.0)
         self.seed, self.delta_v, self.spatial = seed, delta_v, spatial
+        self.centre = centre
         if spatial and self.deep:
             raise ValueError("deep_supervision goes with the method 'discriminative' only")
         self.schedule, self.schedule_step = schedule, schedule_step
@@ -153,6 +157,9 @@ class Objective(nn.Module):
                 outputs["seed"], embedding, batch["labels"], delta_v=self.delta_v
             )
             total = total + weight * self.seed * parts["seed"]
+        if "centre" in outputs:
+            parts["centre"] = centre_loss(outputs["centre"], batch["centre"])
+            total = total + self.centre * parts["centre"]
         if "taught" in batch:
             more = sparse_loss(
                 embedding,

@@ -46,7 +46,7 @@ class AugmentedStream(TorchDataset[dict[str, torch.Tensor]]):
     def __getitem__(self, position: int) -> dict[str, torch.Tensor]:
         sample = self._draw(position, self.config)
         item = _tensors(sample)
-        item |= self.targets.of(item["semantic"].numpy())
+        item |= self.targets.of(item["semantic"].numpy(), sample.labels)
         if self.targets.clean:
             item["clean"] = _tensors(self._draw(position, calm(self.config)))["image"]
         return item

@@ -9,6 +9,7 @@ import torch
 from numpy.typing import NDArray
 
 from embedseg.data import AugmentConfig
+from embedseg.data.centres import centre_map
 from embedseg.losses import LOSSES, DistanceCache
 from embedseg.losses._module import keywords
 from embedseg.training.config import TrainConfig
@@ -25,17 +26,25 @@ class Targets:
     """Distance maps by their name in a batch, at every `stride`-th pixel, and the clean view.
 
     Their unit is the pixel at that stride, times the configured spacing. `clean` asks for the
-    picture with the same geometry and its own colours.
+    picture with the same geometry and its own colours, `centres` for the map of centres.
     """
 
     stride: int = 1
     maps: Mapping[str, DistanceCache]
     clean: bool = False
+    centres: bool = False
 
-    def of(self, semantic: NDArray[np.int64]) -> dict[str, torch.Tensor]:
-        """Return each map (C, *T) of the classes (*S), -1 where ignored."""
-        seen = semantic[tuple(slice(None, None, self.stride) for _ in semantic.shape)]
-        return {name: torch.from_numpy(maps(seen).copy()) for name, maps in self.maps.items()}
+    def of(self, semantic: NDArray[np.int64], labels: NDArray[np.int32]) -> dict[str, torch.Tensor]:
+        """Return the maps at the stride, -1 where ignored.
+
+        They are (C, *T) for the classes (*S), and "centre" (*T) for the labels (*S).
+        """
+        grid = tuple(slice(None, None, self.stride) for _ in semantic.shape)
+        seen = semantic[grid]
+        found = {name: torch.from_numpy(maps(seen).copy()) for name, maps in self.maps.items()}
+        if self.centres:
+            found["centre"] = torch.from_numpy(centre_map(labels[grid]))
+        return found
 
 
 def targets_of(config: TrainConfig) -> Targets:
@@ -54,7 +63,8 @@ def targets_of(config: TrainConfig) -> Targets:
                 signed=kind == "distance",
                 megabytes=room,
             )
-    return Targets(stride=stride, maps=maps, clean=taught(config))
+    centres = config.network.centre_head
+    return Targets(stride=stride, maps=maps, clean=taught(config), centres=centres)
 
 
 def taught(config: TrainConfig) -> bool:

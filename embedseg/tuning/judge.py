@@ -131,6 +131,7 @@ class Judge:
             spec,
             seed=outputs.get("seed"),
             log_precision=outputs.get("log_precision"),
+            centre=outputs.get("centre"),
             clusterer=clusterer,
         )
         return score_image(picture.name, found.labels, truth)

@@ -22,8 +22,12 @@ CLUSTERERS: dict[str, tuple[str, dict[str, Any]]] = {
     "mean_shift": ("mean_shift", {}),
     "gaussian": ("mean_shift", {"kernel": "gaussian"}),
     "threshold": ("threshold", {}),
+    "centres": ("centres", {}),  # where there is a centre head
 }
-OF_CLUSTERS = ("foreground_threshold", "seed_threshold", "core_step", "clusterer", "bandwidth")
+CENTRES = (0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.4)  # height of the lowest peak that counts
+OF_CLUSTERS = (
+    "foreground_threshold", "seed_threshold", "core_step", "clusterer", "bandwidth", "centre",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -44,15 +48,17 @@ def axes_of(spec: ModelSpec, *, foreground: bool = True) -> list[Axis]:
     """
     unit = spec.default_bandwidth
     axes = []
-    if spec.clusterer in ("mean_shift", "threshold"):
+    if spec.clusterer in ("mean_shift", "threshold", "centres"):
         kind = spec.clusterer
         if spec.clusterer_options.get("kernel") == "gaussian":
             kind = "gaussian"
         own = float(spec.clusterer_options.get("bandwidth", unit))
         axes = [
             _ordered("bandwidth", [round(unit * b, 4) for b in BANDWIDTHS], own),
-            Axis("clusterer", tuple(CLUSTERERS), kind, ordered=False),
+            Axis("clusterer", clusterers_for(spec), kind, ordered=False),
         ]
+        if spec.centre_head:
+            axes.append(_ordered("centre", CENTRES, spec.centre_threshold))
     trust = ("seed_threshold", SEED) if spec.seed_head else ("core_step", CORE)
     axes.insert(1, _ordered(trust[0], trust[1], getattr(spec, trust[0])))
     if foreground:
@@ -64,6 +70,11 @@ def axes_of(spec: ModelSpec, *, foreground: bool = True) -> list[Axis]:
         _ordered("merge", [round(unit * m, 4) for m in MERGES], spec.merge),
         Axis("components", COMPONENTS, spec.components, ordered=False),
     ]
+
+
+def clusterers_for(spec: ModelSpec) -> tuple[str, ...]:
+    """Return the names of the clusterers that can read what the model predicts."""
+    return tuple(name for name in CLUSTERERS if name != "centres" or spec.centre_head)
 
 
 def _ordered(name: str, values: Sequence[float], default: float) -> Axis:
@@ -87,14 +98,17 @@ def changes(axes: Sequence[Axis], setting: Setting, spec: ModelSpec) -> dict[str
     """
     differs = {a.name: v for a, v in zip(axes, setting, strict=True) if v != a.default}
     chosen: dict[str, Any] = {
-        k: v for k, v in differs.items() if k not in ("bandwidth", "clusterer")
+        k: v for k, v in differs.items() if k not in ("bandwidth", "clusterer", "centre")
     }
-    if "bandwidth" in differs or "clusterer" in differs:
+    if differs.keys() & {"bandwidth", "clusterer", "centre"}:
         now = dict(zip((a.name for a in axes), setting, strict=True))
         name, options = CLUSTERERS[now["clusterer"]]
         kept = spec.clusterer_options if "clusterer" not in differs else {}
+        height = {"threshold": now["centre"]} if name == "centres" else {}
         chosen["clusterer"] = name
-        chosen["clusterer_options"] = {**kept, **options, "bandwidth": now["bandwidth"]}
+        chosen["clusterer_options"] = {
+            **kept, **options, **height, "bandwidth": now["bandwidth"],
+        }  # fmt: skip
     return chosen
 
 

@@ -24,7 +24,12 @@ SPEC = ModelSpec(backbone="unet", embedding_dim=3)
 def colours(batch: torch.Tensor) -> dict[str, torch.Tensor]:
     """A network whose embedding of a pixel is its colour, and that trusts the left of a picture."""
     trust = torch.linspace(3, -3, batch.shape[-1]).expand(len(batch), 1, *batch.shape[2:])
-    return {"embedding": batch.float() / 255, "semantic": trust, "seed": 2 * trust}
+    return {
+        "embedding": batch.float() / 255,
+        "semantic": trust,
+        "seed": 2 * trust,
+        "centre": -trust,
+    }
 
 
 @pytest.fixture
@@ -57,7 +62,7 @@ def test_parts_are_aligned(picture: np.ndarray, tta: str) -> None:
 
 def test_probabilities_average_over_flips(picture: np.ndarray) -> None:
     """Trust falls from left to right in every view, so the flips' mean is symmetric."""
-    for key in ("semantic", "seed"):
+    for key in ("semantic", "seed", "centre"):
         one = torch.sigmoid(joint_outputs(picture, [(colours, SPEC)])[key])
         both = torch.sigmoid(joint_outputs(picture, [(colours, SPEC)], tta="flips")[key])
         assert torch.allclose(both, (one + one.flip(-1)) / 2, atol=1e-5)

@@ -85,13 +85,14 @@ def test_nothing_in_the_picture_is_no_error() -> None:
 def test_around_the_part_is_background() -> None:
     part = {
         "embedding": torch.ones(2, 4, 4), "seed": torch.ones(1, 4, 4),
-        "semantic": torch.ones(3, 4, 4),
+        "semantic": torch.ones(3, 4, 4), "centre": torch.ones(1, 4, 4),
     }  # fmt: skip
     found = on_canvas(part, (slice(4, 12), slice(24, 32)), (15, 40), stride=2)
     assert found["embedding"].shape == (2, 8, 20)
     assert found["embedding"].sum() == 2 * 16 and found["embedding"][:, 2:6, 12:16].all()
     assert found["semantic"][:, 0, 0].tolist() == [-NEVER, NEVER, NEVER]
-    assert found["seed"][0, 0, 0] == NEVER and found["seed"][0, 5, 15] == 1
+    for key in ("seed", "centre"):
+        assert found[key][0, 0, 0] == NEVER and found[key][0, 5, 15] == 1
 
 
 @pytest.mark.parametrize("stride", [1, 4])

@@ -1,0 +1,120 @@
+"""Clusters founded where a network sees the centres of objects: the peaks of a map.
+
+A network that learned where objects have their centres (one peak for each, arXiv:1904.07850) knows
+of small objects whose vectors lie beside those of a large neighbour, where density alone shows one
+hill. Every peak founds a cluster at the mean vector of its surroundings, unless a higher peak has
+founded one within the bandwidth; every point goes to the nearest.
+"""
+
+from typing import Any, Literal, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from clustering.base import check_image, on_device, tensor_to_numpy
+from clustering.mean_shift import MeanShift
+from clustering.nearest import Assignment, assign, drop_small
+from clustering.pixels import Pixels
+from clustering.tensors import TensorPixels
+
+Array = NDArray[np.float32]
+
+THRESHOLD = 0.1  # of a CenterNet-like map; such maps stay low where objects are hard to see
+WINDOW = 5  # pixels along each axis within which a peak is the highest
+AROUND = 1  # pixels to each side of a peak whose mean vector founds the cluster
+
+
+class CentreClustering(MeanShift):
+    """Clusters around the vectors at the peaks of a map of centres; without peaks, `MeanShift`.
+
+    threshold: height of the lowest peak that counts.
+    The other parameters are those of `MeanShift`; `bandwidth` also is the distance within which two
+    peaks are of one object.
+
+    `fit_image` takes `centre` (*S), how likely a pixel is an object's centre, 0 where none can be
+    (outside the foreground); its pixels need not be in the mask. `fit` knows no map.
+    """
+
+    reads_maps = ("centre",)
+
+    def __init__(
+        self,
+        bandwidth: float | None = None,
+        *,
+        threshold: float = THRESHOLD,
+        kernel: Literal["flat", "gaussian"] = "flat",
+        min_points: int | None = None,
+        border_step: float = 0.8,
+        cluster_all: bool = True,
+        n_threads: int | None = None,
+    ) -> None:
+        super().__init__(
+            bandwidth,
+            kernel=kernel,
+            min_points=min_points,
+            border_step=border_step,
+            cluster_all=cluster_all,
+            n_threads=n_threads,
+        )
+        self.threshold = threshold
+
+    def fit_image(self, embedding: Any, mask: Any, *, centre: Any = None) -> Self:
+        """Cluster the True pixels of `mask` (*S) in `embedding` (E, *S); see the class."""
+        self._peaks = None
+        if centre is not None:
+            check_image(embedding, mask)
+            self._peaks = vectors_at_peaks(embedding, _host(centre), self.threshold)
+        try:
+            return super().fit_image(embedding, mask)
+        finally:
+            del self._peaks
+
+    def _search(self, pixels: Pixels | TensorPixels) -> Assignment | None:
+        peaks = getattr(self, "_peaks", None)
+        if peaks is None or not len(peaks):
+            return super()._search(pixels)
+        founders = apart(peaks, self.bandwidth_)
+        found = assign(pixels, founders, self.bandwidth_, n_threads=self.n_threads)
+        found = assign(pixels, found.means, self.bandwidth_, n_threads=self.n_threads)
+        return drop_small(pixels, found, 1)
+
+    def _check(self) -> None:
+        super()._check()
+        if not 0 <= self.threshold < 1:
+            raise ValueError(f"threshold must be in [0, 1), got {self.threshold}")
+
+
+def vectors_at_peaks(embedding: Any, centre: Array, threshold: float) -> Array:
+    """Return the vectors (P, E) at the peaks of `centre` (*S), the highest first.
+
+    A peak is above `threshold` and nowhere lower than its WINDOW; its vector is the mean of
+    `embedding` (E, *S) over the pixels up to AROUND away where `centre` is above 0. Raises
+    ValueError where the map has another shape.
+    """
+    if tuple(embedding.shape[1:]) != centre.shape:
+        raise ValueError(
+            f"centre {centre.shape} does not fit an embedding of {tuple(embedding.shape)}"
+        )
+    highest = ndimage.maximum_filter(centre, WINDOW, mode="constant")
+    places = np.argwhere((centre == highest) & (centre > threshold))
+    order = np.argsort(-centre[tuple(places.T)], kind="stable")
+    found = np.empty((len(places), embedding.shape[0]), np.float32)
+    for row, at in enumerate(places[order].tolist()):
+        box = tuple(slice(max(0, k - AROUND), k + AROUND + 1) for k in at)
+        found[row] = _host(embedding[(slice(None), *box)])[:, centre[box] > 0].mean(1)
+    return found
+
+
+def apart(vectors: Array, distance: float) -> Array:
+    """Return those of the vectors (P, E) that lie farther than `distance` from all kept before."""
+    kept = np.empty((0, vectors.shape[1]), np.float32)
+    for vector in vectors:
+        if not len(kept) or ((kept - vector) ** 2).sum(1).min() > distance**2:
+            kept = np.concatenate([kept, vector[None]])
+    return kept
+
+
+def _host(values: Any) -> Array:
+    array = tensor_to_numpy(values.cpu() if on_device(values) else values)
+    return np.ascontiguousarray(array, np.float32)
