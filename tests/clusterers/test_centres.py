@@ -59,8 +59,13 @@ def test_without_map_or_peak_it_is_mean_shift():
     np.testing.assert_array_equal(clusterer.fit_image(embedding, mask).labels_, expected)
     flat = clusterer.fit_image(embedding, mask, centre=0 * heat).labels_
     np.testing.assert_array_equal(flat, expected)
-    clusterer.fit_image(embedding, mask, centre=heat)
-    np.testing.assert_array_equal(clusterer.fit(points).labels_, expected)  # forgets the map
+
+
+def test_a_map_is_forgotten_after_its_fit():
+    embedding, mask, heat, _ = scene(gap=1.1)
+    clusterer = CentreClustering(bandwidth=1.0)
+    assert len(clusterer.fit_image(embedding, mask, centre=heat).cluster_centers_) == 2
+    assert len(clusterer.fit(embedding[:, mask].T).cluster_centers_) == 1
 
 
 def test_peaks_may_lie_outside_the_mask_and_tensors_come_back_as_tensors():

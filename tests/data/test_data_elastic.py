@@ -70,6 +70,13 @@ def test_elastic_is_part_of_augment_and_off_by_default():
         AugmentConfig(elastic=-0.1)
 
 
+def test_bent_labels_are_not_the_same_every_time():
+    from embedseg.training.targets import same_geometry
+
+    assert same_geometry(STILL)
+    assert not same_geometry(replace(STILL, elastic=0.01))
+
+
 def test_lanes_are_not_bent():
     road = open_dataset("roads:1")[0]
     from embedseg.data.lane_augment import augment_lanes

@@ -87,28 +87,31 @@ def test_instances_are_found_where_hardly_a_pixel_is_trusted(certain: int) -> No
     assert symmetric_best_dice(segment(image, outputs, SPEC).labels, labels) == 1
 
 
-@pytest.mark.parametrize(("clusterer", "count"), [("centres", 4), ("mean_shift", 2)])
-def test_centres_found_instances_that_share_a_hill(clusterer: str, count: int) -> None:
-    """Two pairs of discs have vectors nearer than the bandwidth; each disc has a peak."""
+@pytest.mark.parametrize("clusterer", ["centres", "mean_shift"])
+def test_centres_found_instances_that_share_a_hill(clusterer: str) -> None:
+    """Two pairs of discs have vectors close together; each disc has a peak, and so has the ground.
+
+    The vector at the peak outside would stand for both discs of a pair.
+    """
     image, labels = discs(6)
     network = ideal(labels)
     heat = torch.from_numpy(np.where(centre_map(labels) == 1, 4.0, -9.0).astype(np.float32))
-    pairs = torch.tensor([0.0, 1.0, 1.8, 6.0, 6.8])[torch.from_numpy(labels).long()]
+    heat[tuple(np.argwhere(labels == 0)[0])] = 5.0
+    pairs = torch.tensor([1.5, 1.0, 2.0, 6.0, 7.0])[torch.from_numpy(labels).long()]
+    pairs = pairs + 0.1 * torch.randn(pairs.shape, generator=torch.Generator().manual_seed(0))
 
     def outputs(batch: torch.Tensor) -> dict[str, torch.Tensor]:
         found = network(batch)
         vectors = torch.stack([pairs, 0 * pairs])[None]
         return found | {"embedding": vectors, "centre": heat[None, None]}
 
-    options = {"bandwidth": 0.7 if clusterer == "centres" else 1.0}
     spec = ModelSpec(
         backbone="unet", embedding_dim=2, min_size=4, clusterer=clusterer,
-        clusterer_options=options, centre_head=True,
+        clusterer_options={"bandwidth": 0.8}, centre_head=True,
     )  # fmt: skip
     result = segment(image, outputs, spec)
-    assert len(result) == count
-    if clusterer == "centres":
-        assert symmetric_best_dice(result.labels, labels) == 1
+    assert (symmetric_best_dice(result.labels, labels) > 0.98) == (clusterer == "centres")
+    assert (len(result) == 4) == (clusterer == "centres")
 
 
 def test_merge_joins_near_clusters() -> None:
