@@ -15,6 +15,12 @@ from embedseg.data.sample import Sample
 
 Field = NDArray[np.float32]
 
+# What a photograph may lose, in pixels and in JPEG's percent: less in small pictures, whose leaves
+# have few pixels to lose. The ends belong to the shorter sides in FINE.
+FINE = (200, 350)
+SIGMA = (0.75, 1.1)  # largest blur
+COARSE = (2.0, 4.0)  # coarsest noise
+QUALITY = (70, 25)  # lowest quality
 SHADE_AGE = (0.0, 0.35, 0.75, 1.0)  # ages (0 oldest) of the shades between which leaves lie
 
 
@@ -119,15 +125,17 @@ def _photograph(canvas: Field, rng: np.random.Generator) -> NDArray[np.uint8]:
     lit = rng.uniform(0.85, 1.18) * (1 + a * x + b * y - abs(c) * (x * x + y * y))
     tint = rng.uniform(0.94, 1.06, 3)
     picture = canvas * (lit[..., None] * tint).astype(np.float32)
-    sigma = rng.uniform(0.35, 1.1) * max(1.0, min(height, width) / 350)
+    side = min(height, width)
+    softest, coarsest, worst = (np.interp(side, FINE, ends) for ends in (SIGMA, COARSE, QUALITY))
+    sigma = rng.uniform(0.35, softest) * max(1.0, side / FINE[1])
     picture = cv2.GaussianBlur(picture, (0, 0), sigma)
-    coarse = rng.uniform(1.5, 4.0)
+    coarse = rng.uniform(1.5, coarsest)
     cells = (int(height / coarse) + 1, int(width / coarse) + 1, 3)
     blotches = rng.standard_normal(cells, dtype=np.float32)
     noise = cv2.resize(blotches, (width, height), interpolation=cv2.INTER_LINEAR)
     picture = 255 * picture + rng.uniform(1, 9) * noise
     quantised = cv2.convertScaleAbs(np.clip(picture, 0, 255))
-    return np.asarray(_jpeg(quantised, int(rng.integers(25, 96))), np.uint8)
+    return np.asarray(_jpeg(quantised, int(rng.integers(round(worst), 96))), np.uint8)
 
 
 def _jpeg(picture: NDArray[np.uint8], quality: int) -> NDArray[np.uint8]:
