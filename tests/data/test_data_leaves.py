@@ -5,7 +5,7 @@ import pickle
 import numpy as np
 import pytest
 
-from embedseg.data import draw_plant, open_dataset
+from embedseg.data import draw_plant, open_dataset, synthetic
 from embedseg.data.leaf_paint import cover
 from embedseg.data.rosette import rosette
 from embedseg.labels import split_components
@@ -48,6 +48,15 @@ def test_the_youngest_leaves_begin_behind_the_centre_and_hide_it():
         at = cover(leaves[-1], (80.0, 80.0), (160, 160), 80)
         hidden.append(at.alpha[80 - at.box[0].start, 80 - at.box[1].start] >= 0.5)
     assert np.mean(behind) < -2 and np.mean(hidden) > 0.5
+
+
+@pytest.mark.parametrize(("size", "worst"), [(96, 70), (200, 70), (360, 25)])
+def test_small_pictures_lose_less_to_jpeg(monkeypatch, size, worst):
+    seen = []
+    monkeypatch.setattr(synthetic, "_jpeg", lambda picture, q: seen.append(q) or picture)
+    for seed in range(40):
+        synthetic._photograph(np.zeros((size, size, 3), np.float32), np.random.default_rng(seed))
+    assert worst <= min(seen) < worst + 15
 
 
 def test_a_leaf_off_the_picture_covers_nothing():
