@@ -32,7 +32,7 @@ DECODERS = ("auto", "published", "learned", "bilinear")
 TRAINING_HEADS = ("border", "category", "presence")
 CATEGORY_CHANNELS = 16  # of the published category consistent loss
 CACHED_SIZES = 8  # coordinate maps kept; an epoch of random crops has one size
-RARE = -3.0  # added to the logits of centres, so that an untrained head sees few of them
+RARE = -3.0  # the logit of centres of an untrained head, which sees none and disturbs nothing
 
 
 def build_network(  # noqa: PLR0913  (what a checkpoint stores of its network, flat)
@@ -166,6 +166,8 @@ class EmbeddingNet(nn.Module):
         self.heads = nn.ModuleDict({k: self._make_head(c, layers) for k, c in channels.items()})
         for name in single_heads(seed_head, centre_head):
             self.heads[name] = self._make_head(1, layers)
+        if centre_head:
+            silence(self.heads["centre"])
         self.spatial, self.place_unit = spatial, place_unit
         if spatial:
             if embedding_dim != self.ndim:
@@ -291,6 +293,18 @@ def check_values(embedding_dim: int, classes: int, waves: Sequence[float]) -> No
             raise ValueError(f"{key} must be >= 1, got {value}")
     if any(wave < 2 for wave in waves):
         raise ValueError(f"waves are wavelengths of at least 2 pixels, got {list(waves)}")
+
+
+def silence(head: nn.Module) -> None:
+    """Zero the last layers of a head of one map: it begins with 0, whatever it is given.
+
+    A head that joins learned features would else send them steep gradients of its own noise.
+    """
+    for layer in head.modules():
+        if isinstance(layer, nn.modules.conv._ConvNd) and layer.out_channels == 1:
+            nn.init.zeros_(layer.weight)
+            if layer.bias is not None:
+                nn.init.zeros_(layer.bias)
 
 
 def pad_to_multiple(x: Tensor, divisor: int) -> Tensor:
