@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from embedseg.models import Backbone, EmbeddingNet, build_network
 from embedseg.models.blocks import Layers, space_to_depth, unpool
 from embedseg.models.heads import pointwise_head
+from embedseg.models.network import RARE
 
 
 class Identity(Backbone):
@@ -153,3 +154,16 @@ def test_space_to_depth_keeps_every_value_in_2d_and_3d() -> None:
     out = space_to_depth(v, 2)
     assert out.shape == (1, 8, 2, 1, 2)
     assert out[0, :, 1, 0, 1].tolist() == v[0, 0, 2:, :, 2:].flatten().tolist()
+
+
+@pytest.mark.parametrize("name", ["unet", "enet", "erfnet", "unet++"])
+def test_an_untrained_centre_head_is_silent_and_can_learn(name: str) -> None:
+    torch.manual_seed(0)
+    net = build_network(name, centre_head=True, embedding_dim=4)
+    found = net(torch.rand(2, 3, 64, 64))["centre"]
+    assert torch.equal(found, torch.full_like(found, RARE))
+    found.square().mean().backward()
+    head = [p.grad for p in net.heads["centre"].parameters()]
+    assert any(g is not None and g.abs().max() > 0 for g in head)
+    body = [p.grad for p in net.backbone.parameters() if p.grad is not None]
+    assert all(g.abs().max() == 0 for g in body)  # learned features are left in peace
