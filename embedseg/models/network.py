@@ -165,9 +165,7 @@ class EmbeddingNet(nn.Module):
         channels = {"embedding": embedding_dim, "semantic": classes}
         self.heads = nn.ModuleDict({k: self._make_head(c, layers) for k, c in channels.items()})
         for name in single_heads(seed_head, centre_head):
-            self.heads[name] = self._make_head(1, layers)
-        if centre_head:
-            silence(self.heads["centre"])
+            self.heads[name] = self._make_single_head(name, layers)
         self.spatial, self.place_unit = spatial, place_unit
         if spatial:
             if embedding_dim != self.ndim:
@@ -201,6 +199,12 @@ class EmbeddingNet(nn.Module):
         if self.output_stride == 1:
             return self.backbone.make_head(channels)
         return pointwise_head(self.backbone.out_channels, channels, layers)
+
+    def _make_single_head(self, name: str, layers: Layers) -> nn.Module:
+        head = self._make_head(1, layers)
+        if name == "centre":
+            silence(head)
+        return head
 
     def _make_training_head(self, name: str, layers: Layers) -> nn.Module:
         if name not in TRAINING_HEADS:
