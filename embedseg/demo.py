@@ -63,7 +63,7 @@ def write_pictures(
                 sample.name,
                 overlay(sample.image, result.labels),
                 {
-                    "overlay": f"predictions/{sample.name}_overlay.png",
+                    "overlay": f"predictions/{sample.name}_overlay.jpg",
                     "embedding": f"predictions/{sample.name}_pca.png",
                     "image": f"images/{sample.name}.png",
                 },

@@ -89,7 +89,9 @@ def fill_holes(labels: Labels) -> Labels:
             closed[np.take(pieces, side, axis)] = False
     if not closed.any():
         return labels
-    inside = np.flatnonzero(closed[pieces])
+    first = int(np.flatnonzero(closed)[0])  # most often only piece 1, around all, is not closed
+    inside = np.flatnonzero(pieces >= first)
+    inside = inside[closed[pieces.reshape(-1)[inside]]]
     flat, piece = labels.reshape(-1), pieces.reshape(-1)[inside]
     low = np.full(count + 1, np.iinfo(np.int64).max)
     high = np.full(count + 1, np.iinfo(np.int64).min)

@@ -21,6 +21,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from embedseg._cv2 import cv2
 from embedseg.data import Dataset, open_dataset
 from embedseg.device import keep_memory
 from embedseg.inference.folding import fold_norms
@@ -32,7 +33,7 @@ from embedseg.predict import predict_files
 from embedseg.side_by_side import kept_threads, share
 
 Batch = torch.Tensor
-LABELS = ("labels",)
+CROSS = np.array([[0, 1, 0], [1, 1, 1], [0, 1, 0]], np.uint8)
 GENERATED = "leaves:8,3,size=512,leaves=12-20"
 
 
@@ -46,24 +47,29 @@ class Ideal(Model):
         generator = torch.Generator().manual_seed(0)
         centres = 1.5 * torch.randn(64, spec.embedding_dim, generator=generator)
         noise = 0.03 * torch.randn(512, 512, spec.embedding_dim, generator=generator)
-        self.ideal = {}
+        self.ideal = []
         for sample in samples:
             labels = torch.from_numpy(sample.labels)
             embedding = (centres[labels] + noise).permute(2, 0, 1)  # channels last, as a network's
             semantic = 20.0 * (labels > 0).float() - 10
-            self.ideal[self._key(sample.image)] = {
-                "embedding": embedding[None],
-                "semantic": semantic[None, None],
-            }
+            rims = cv2.morphologyEx(sample.labels.astype(np.uint8), cv2.MORPH_GRADIENT, CROSS) > 0
+            seed = semantic - 20.0 * torch.from_numpy(
+                rims
+            )  # no trust in pixels beside another label
+            outputs = {"embedding": embedding, "semantic": semantic[None], "seed": seed[None]}
+            self.ideal.append((thumbnail(sample.image), {k: v[None] for k, v in outputs.items()}))
 
     def __call__(self, batch: torch.Tensor) -> dict[str, torch.Tensor]:
         """Return perfect outputs, after the network's own work."""
         super().__call__(batch)
-        return self.ideal[self._key(batch[0].permute(1, 2, 0).numpy())]
+        seen = thumbnail(batch[0].permute(1, 2, 0).numpy())
+        gaps = [np.abs(seen - known).sum() for known, _ in self.ideal]
+        return self.ideal[int(np.argmin(gaps))][1]
 
-    @staticmethod
-    def _key(image: np.ndarray) -> bytes:
-        return np.ascontiguousarray(image[::37, ::41]).tobytes()
+
+def thumbnail(image: np.ndarray) -> np.ndarray:
+    """Return a few pixels of a picture (H, W, 3), by which it is known again."""
+    return image[::37, ::41].astype(int)
 
 
 def main() -> None:
@@ -85,7 +91,7 @@ def main() -> None:
             files = [Path(folder) / "images" / f"{s.name}.png" for s in samples]
             for sample, file in zip(samples, files, strict=True):
                 write_image(file, sample.image)
-            spec = ModelSpec(backbone=arguments.backbone, working_size=512)
+            spec = ModelSpec(backbone=arguments.backbone, working_size=512, seed_head=True)
             model = Ideal(spec, samples, device="cpu", amp=arguments.amp)
         report(model, files, Path(folder) / "out", arguments.repeats)
 
@@ -93,6 +99,9 @@ def main() -> None:
 def report(model: Model, files: list[Path], out: Path, repeats: int) -> None:
     """Print the table for these pictures."""
     pictures = [read_image(file) for file in files]
+    jpegs = [out.with_name("jpegs") / f"{file.stem}.jpg" for file in files]
+    for picture, file in zip(pictures, jpegs, strict=True):
+        write_image(file, picture)
     shapes = [working_shape(p.shape[:2], model.spec.working_size) for p in pictures]
     small = [resize_picture(p, s) for p, s in zip(pictures, shapes, strict=True)]
     batches = [torch.from_numpy(p.transpose(2, 0, 1).copy())[None] for p in small]
@@ -106,6 +115,7 @@ def report(model: Model, files: list[Path], out: Path, repeats: int) -> None:
             model, files, out, products=["labels"]
         ),
         "predict: and overlay": lambda: predict_files(model, files, out),
+        "predict: of JPEG, and overlay": lambda: predict_files(model, jpegs, out),
     }
     seconds = in_turns(works, repeats)
     count = sum(len(model.segment(p)) for p in pictures)

@@ -1,6 +1,6 @@
 """Pixels and the clusters they belong to: cluster means, how close pixels are, instance scores.
 
-All work on the embedding (E, P) where it lies, one axis after the other, for the pixels at given
+All work on the embedding (E, P) where it lies, in planes or pixel by pixel, for the pixels at given
 places: taking the foreground out as (N, E) first costs more than everything here.
 """
 
@@ -9,9 +9,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from clustering.assign import absorb_noise, merge_centres
+from clustering.assign import merge_centres
 from clustering.base import NOISE
 from clustering.jit import kernel
+from clustering.nearest import assign
+from clustering.pixels import rows
 
 Floats = NDArray[np.float32]
 Places = NDArray[np.int64]
@@ -39,7 +41,11 @@ def join(values: Floats, places: Places, found: Found, merge: float) -> tuple[Fo
     if count == 0:
         return found, np.empty((0, len(values)), np.float32)
     sums, counts = np.zeros((count, len(values))), np.zeros(count, np.int64)
-    add_up(values, runs_of(places, found), sums, counts)
+    runs = runs_of(places, found)
+    if by_pixel(values):
+        add_points(values.T, runs, sums, counts)
+    else:
+        add_up(values, runs, sums, counts)
     centres = sums / np.maximum(counts, 1)[:, None]
     if merge > 0:
         centres, counts, new_of = merge_centres(centres, counts, merge)
@@ -47,9 +53,15 @@ def join(values: Floats, places: Places, found: Found, merge: float) -> tuple[Fo
     means = centres.astype(np.float32)
     noise = np.flatnonzero(found == NOISE)
     if len(noise):
-        found = found.copy()
-        found[noise] = absorb_noise(values[:, places[noise]].T, found[noise], means)
+        found, lost = found.copy(), places[noise]
+        points = values.T[lost] if by_pixel(values) else values[:, lost].T
+        found[noise] = assign(rows(points), means, np.inf, n_threads=1).labels
     return found, means
+
+
+def by_pixel(values: Floats) -> bool:
+    """Tell whether the coordinates of each pixel of (E, P) lie side by side."""
+    return values.T.flags.c_contiguous and not values.flags.c_contiguous
 
 
 def runs_of(places: Places, found: Found) -> NDArray[np.int64]:
@@ -94,12 +106,27 @@ def add_up(values: Any, runs: Any, sums: Any, counts: Any) -> None:
             sums[runs[r, 3], axis] += total
 
 
+@kernel
+def add_points(points: Any, runs: Any, sums: Any, counts: Any) -> None:
+    """Do what `add_up` does for vectors (P, E)."""
+    for r in range(len(runs)):
+        total = sums[runs[r, 3]]
+        counts[runs[r, 3]] += runs[r, 1] - runs[r, 0]
+        for pixel in range(runs[r, 0], runs[r, 1]):
+            point = points[pixel]
+            for axis in range(len(point)):
+                total[axis] += point[axis]
+
+
 def closeness_to(
     means: Floats, values: Floats, places: Places, found: Found, scale: float
 ) -> Floats:
     """Return exp(-(|e_p - mean of p's cluster| / scale)^2 / 2) for each of the pixels (N,)."""
-    squared = np.zeros(len(places), np.float32)
-    gaps_to(np.ascontiguousarray(means.T), values, runs_of(places, found), squared)
+    squared, runs = np.zeros(len(places), np.float32), runs_of(places, found)
+    if by_pixel(values):
+        gaps_to_points(means, values.T, runs, squared)
+    else:
+        gaps_to(np.ascontiguousarray(means.T), values, runs, squared)
     close: Floats = np.exp(squared * np.float32(-0.5 / scale**2))
     return close
 
@@ -115,6 +142,19 @@ def gaps_to(means: Any, values: Any, runs: Any, squared: Any) -> None:
             for i in range(len(pixels)):
                 gap = pixels[i] - middle
                 out[i] += gap * gap
+
+
+@kernel
+def gaps_to_points(means: Any, points: Any, runs: Any, squared: Any) -> None:
+    """Do what `gaps_to` does for vectors (P, E) and means (C, E)."""
+    for r in range(len(runs)):
+        middle = means[runs[r, 3]]
+        for i in range(runs[r, 1] - runs[r, 0]):
+            point, total = points[runs[r, 0] + i], np.float32(0)
+            for axis in range(len(point)):
+                gap = point[axis] - middle[axis]
+                total += gap * gap
+            squared[runs[r, 2] + i] += total
 
 
 def instance_scores(

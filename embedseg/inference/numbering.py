@@ -29,8 +29,11 @@ def number(labels: Labels, min_size: int = 1) -> Labels:
 @kernel
 def count(labels: Any, sizes: Any) -> None:
     """Add the number of pixels of each id to sizes (largest id + 1,)."""
-    for label in labels:
-        sizes[label] += 1
+    first = 0
+    for index in range(1, len(labels) + 1):  # a run of one id at a time: pixels alike wait for
+        if index == len(labels) or labels[index] != labels[first]:  # each other's sum
+            sizes[labels[first]] += index - first
+            first = index
 
 
 @kernel

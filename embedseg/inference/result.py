@@ -17,6 +17,7 @@ from embedseg.viz import overlay, pca_rgb
 
 PRODUCTS = ("labels", "overlay", "embedding", "foreground", "pca", "scores")
 DEFAULT_PRODUCTS = ("labels", "overlay")
+ENDINGS = {"labels": "tif", "overlay": "jpg", "embedding": "npz", "scores": "json"}  # else png
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,9 +26,10 @@ class Segmentation:
 
     `labels` (H, W) int32, 0 background, instances 1..n; `scores` id -> confidence in [0, 1]
     (mean foreground probability times mean closeness to the cluster's centre);
-    `embedding` (E, h, w) and `semantic` (K', h, w), the class probabilities with background first,
-    on the network's grid; `foreground` (H, W) probability at the picture's size; `core` (h, w),
-    where known, the pixels that were trusted to found clusters.
+    `embedding` (E, h, w), in planes or pixel by pixel as the network left it, and `semantic`
+    (K', h, w), the class probabilities with background first, on the network's grid; `foreground`
+    (H, W) probability at the picture's size; `core` (h, w), where known, the pixels that were
+    trusted to found clusters.
     """
 
     labels: NDArray[np.int32]
@@ -69,8 +71,7 @@ class Segmentation:
         return [self._write(folder, product) for product in products]
 
     def _write(self, folder: Path, product: str) -> Path:
-        ending = {"labels": "tif", "embedding": "npz", "scores": "json"}.get(product, "png")
-        path = folder / f"{self.name}_{product}.{ending}"
+        path = folder / f"{self.name}_{product}.{ENDINGS.get(product, 'png')}"
         if product == "labels":
             write_labels(path, self.labels)
         elif product == "overlay":
@@ -79,7 +80,7 @@ class Segmentation:
                 if self.image is not None
                 else np.zeros((*self.labels.shape, 3), np.uint8)
             )
-            write_image(path, overlay(base, self.labels), fast=True)
+            write_image(path, overlay(base, self.labels))
         elif product == "pca":
             write_image(path, pca_rgb(self.embedding, 1 - self.semantic[0] > 0.5)[0])
         elif product == "foreground":

@@ -18,7 +18,7 @@ from embedseg.inference.core import core_pixels, with_lost_pieces
 from embedseg.inference.members import closeness_to, instance_scores, join, spread
 from embedseg.inference.normalise import adjust
 from embedseg.inference.numbering import number
-from embedseg.inference.planes import all_finite, planes
+from embedseg.inference.planes import all_finite, on_host, planes
 from embedseg.inference.result import Segmentation
 from embedseg.inference.spec import ModelSpec
 from embedseg.inference.upsample import upsample_labels
@@ -177,7 +177,7 @@ def instances(  # noqa: PLR0913  (the network's outputs and three optional input
 
     This is `segment` without the network: tuning calls it many times on cached outputs.
     """
-    vectors = planes(embedding)
+    vectors = planes(embedding) if seed is None else on_host(embedding)  # core pixels want planes
     device = embedding.device.type != "cpu"
     both = (embedding.contiguous() if device else vectors, vectors)
     coarse = vectors.shape[1:]
@@ -199,7 +199,8 @@ def instances(  # noqa: PLR0913  (the network's outputs and three optional input
         heat = None if centre is None else torch.sigmoid(centre[0].float()).cpu().numpy()
         labels, closeness, core = _cluster_classes(both, classes, trusted, spec, estimator, heat)
     labels = _clean(labels, spec)
-    labels = number(upsample_labels(labels, fine))
+    labels = upsample_labels(labels, fine)
+    labels = labels if coarse == size else number(labels)  # an instance may lose all its pixels
     labels = fill_holes(labels) if foreground is None else labels
     fine_probability = resize_map(probability, size)
     fine_closeness = resize_map(closeness, size)

@@ -17,6 +17,12 @@ TIFF_STARTS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 BROKEN = (OSError, SyntaxError, ValueError, EOFError, LookupError, struct.error, zlib.error)
 NPY_START = b"\x93NUMPY"
 PNG_START = b"\x89PNG\r\n\x1a\n"
+PNG_END = b"IEND\xaeB`\x82"
+# In a PNG: more frames, what tells its orientation (EXIF as a chunk or as text, XMP), and colour
+# profiles, of which libpng complains aloud.
+PNG_EXTRAS = (b"acTL", b"eXIf", b"Raw profile type", b"XML:com.adobe.xmp", b"iCCP")
+PNG_LARGEST = 1 << 26  # pixels; Pillow judges what is larger
+PNG_PLAIN = (b"\x08\0", b"\x08\2", b"\x08\6")  # depth and colour type: grey, RGB, RGBA
 
 
 class Stored(NamedTuple):
@@ -50,13 +56,20 @@ def read_stored(path: Path, *, upright: bool = False) -> Stored:
         ) from error
     if not start:
         raise InputError(f"{path} is empty (0 bytes); copy or export it again")
+    return _whole(path, _reader_of(start, upright))
+
+
+def _reader_of(start: bytes, upright: bool) -> Callable[[Path], Stored]:
+    """Return what reads a file with this beginning."""
     if start.startswith(NPY_START):
-        return _whole(path, _read_npy)
+        return _read_npy
     if start.startswith(TIFF_STARTS):
-        return _whole(path, _read_tiff)
+        return _read_tiff
     if start.startswith(PNG_START) and _deep_colour(start):
-        return _whole(path, _read_deep_colour)
-    return _whole(path, lambda p: _read_pillow(p, upright=upright))
+        return _read_deep_colour
+    if start.startswith(PNG_START) and start[24:26] in PNG_PLAIN:
+        return lambda path: _read_plain_png(path) or _read_pillow(path, upright=upright)
+    return lambda path: _read_pillow(path, upright=upright)
 
 
 def _whole(path: Path, read: Callable[[Path], Stored]) -> Stored:
@@ -83,6 +96,25 @@ def _deep_colour(start: bytes) -> bool:
     """Tell whether a PNG has 16 bits in more than one channel, which Pillow would cut to 8."""
     depth, colour_type = start[24:25], start[25:26]  # empty where the file ends before them
     return depth == b"\x10" and colour_type not in (b"", b"\0")
+
+
+def _read_plain_png(path: Path) -> Stored | None:
+    """Read a PNG of 8 bits without a palette in two thirds of the time that Pillow takes.
+
+    None, for Pillow to see to it: the file is broken, or holds what changes how it is seen.
+    """
+    content = path.read_bytes()
+    width, height = struct.unpack(">II", content[16:24])
+    if width * height > PNG_LARGEST or PNG_END not in content[-64:]:
+        return None
+    if any(extra in content for extra in PNG_EXTRAS):
+        return None
+    pixels = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_UNCHANGED)
+    if pixels is None or pixels.ndim == 2:
+        return None if pixels is None else Stored(pixels, "L")
+    if pixels.shape[2] == 4:
+        return Stored(cv2.cvtColor(pixels, cv2.COLOR_BGRA2RGBA), "RGBA")
+    return Stored(cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB), "RGB")
 
 
 def _read_npy(path: Path) -> Stored:

@@ -3,10 +3,12 @@
 import numpy as np
 
 from embedseg._cv2 import cv2
+from embedseg.jit import kernel
 from embedseg.viz.arrays import Array, Mask, Picture
 from embedseg.viz.colors import IGNORE_COLOR, paint
 from embedseg.viz.text import write
 
+WHOLE = 256  # weight of a colour that hides the picture
 _HATCH = 8  # period in pixels of the stripes over ignored pixels
 _ID_SIZES = (9, 22)  # smallest and largest letters, pixels
 _ID_SHARE = 0.45  # letter height as a share of the instance's inscribed circle
@@ -29,15 +31,35 @@ def overlay(
     picture, labels = _checked(image, labels)
     if not 0 <= alpha <= 1:
         raise ValueError(f"alpha must be in 0..1, got {alpha}; 0.45 is the default")
-    colors = paint(labels)
-    tinted = cv2.addWeighted(picture, 1 - alpha, colors, alpha, 0)
-    inside = (labels > 0).view(np.uint8)
     picture = picture.copy()
-    cv2.copyTo(tinted, inside, picture)
-    if outlines:
-        cv2.copyTo(colors, boundaries(labels).view(np.uint8), picture)
+    lay(np.ascontiguousarray(labels), paint(labels), round(alpha * WHOLE), outlines, picture)
     _hatch(picture, labels)
     return number(picture, labels) if ids else picture
+
+
+@kernel
+def lay(labels: Array, colors: Picture, weight: int, outlines: bool, picture: Picture) -> None:
+    """Mix the colors (H, W, 3) into the picture where labels (H, W) are instances, in place.
+
+    They have `weight` of WHOLE; pixels that touch another label are of the full colour.
+    """
+    last_row, last_column = labels.shape[0] - 1, labels.shape[1] - 1
+    for row in range(labels.shape[0]):
+        above, here, below = (
+            labels[max(row - 1, 0)],
+            labels[row],
+            labels[min(row + 1, last_row)],
+        )
+        for column in range(labels.shape[1]):
+            label = here[column]
+            if label <= 0:
+                continue
+            left, right = here[max(column - 1, 0)], here[min(column + 1, last_column)]
+            inner = label == above[column] == below[column] == left == right
+            share = weight if inner or not outlines else WHOLE
+            for c in range(3):
+                mixed = share * colors[row, column, c] + (WHOLE - share) * picture[row, column, c]
+                picture[row, column, c] = (mixed + WHOLE // 2) // WHOLE
 
 
 def boundaries(labels: Array) -> Mask:

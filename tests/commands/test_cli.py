@@ -70,7 +70,7 @@ def test_predict_writes_what_it_says(
     assert labels.dtype == np.uint16 and labels.shape == (64, 64)
     with tifffile.TiffFile(tmp_path / "scene0_labels.tif") as file:
         assert file.pages[0].compression.name in ("ADOBE_DEFLATE", "DEFLATE")
-    assert Image.open(tmp_path / "scene0_overlay.png").size == (64, 64)
+    assert Image.open(tmp_path / "scene0_overlay.jpg").size == (64, 64)
     with np.load(tmp_path / "scene0_embedding.npz") as arrays:
         assert arrays["embedding"].shape == (4, 64, 64)
     assert json.loads((tmp_path / "scene0_scores.json").read_text())

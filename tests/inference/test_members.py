@@ -28,6 +28,20 @@ def test_means_and_the_clusters_of_noise() -> None:
     np.testing.assert_allclose(close, np.exp(-0.5 * (away / 0.7) ** 2), atol=1e-5)
 
 
+def test_pixel_by_pixel_is_as_good_as_in_planes() -> None:
+    values, places, found = scene()
+    turned = np.ascontiguousarray(values.T).T
+    members, means = join(values, places, found, 0.5)
+    same, near = join(turned, places, found, 0.5)
+    np.testing.assert_array_equal(same, members)
+    np.testing.assert_allclose(near, means, atol=1e-6)
+    np.testing.assert_allclose(
+        closeness_to(means, turned, places, members, 0.7),
+        closeness_to(means, values, places, members, 0.7),
+        atol=1e-6,
+    )
+
+
 def test_near_clusters_are_merged_and_noise_alone_stays_noise() -> None:
     values, places, found = scene()
     members, means = join(values, places, found, 100.0)

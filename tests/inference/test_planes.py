@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from embedseg.inference.planes import all_finite, planes
+from embedseg.inference.planes import all_finite, on_host, planes
 
 
 @pytest.mark.parametrize("shape", [(1, 3, 5), (16, 4, 7), (3, 1, 1), (5, 2, 3, 4)])
@@ -17,6 +17,17 @@ def test_planes_are_the_values_in_order(shape: tuple[int, ...]) -> None:
         assert found.flags.c_contiguous and found.dtype == np.float32
         np.testing.assert_array_equal(found, given.float().numpy())
     assert np.shares_memory(planes(values), values.numpy())
+
+
+def test_what_lies_in_either_order_stays_where_it_is() -> None:
+    values = torch.randn(4, 5, 6)
+    last = values.movedim(0, -1).contiguous().movedim(-1, 0)
+    strided = torch.randn(4, 5, 12)[..., ::2]
+    for given in (values, last, strided):
+        np.testing.assert_array_equal(on_host(given), given.numpy())
+    assert np.shares_memory(on_host(values), values.numpy())
+    assert np.shares_memory(on_host(last), last.numpy())
+    assert on_host(strided).flags.c_contiguous
 
 
 @pytest.mark.parametrize("bad", [float("nan"), float("inf"), -float("inf")])

@@ -322,9 +322,41 @@ def test_a_png_cut_in_its_header_is_refused(tmp_path: Path) -> None:
             read_image(file)
 
 
+@pytest.mark.parametrize(
+    ("mode", "extra"),
+    [
+        *[(mode, {}) for mode in ("L", "RGB", "RGBA")],
+        ("L", {"transparency": 7}),
+        ("RGB", {"transparency": (7, 8, 9)}),
+        ("RGB", {"icc_profile": b"colours"}),
+    ],
+)
+def test_a_png_holds_what_pillow_sees_in_it(tmp_path, mode, extra):
+    picture = PICTURE.convert(mode)
+    path = put(tmp_path, pil(picture, "PNG", **extra))
+    np.testing.assert_array_equal(read_image(path), np.asarray(picture.convert("RGB")))
+    if mode == "L":
+        np.testing.assert_array_equal(read_labels(path), np.asarray(picture))
+
+
+def test_a_png_of_several_frames_is_refused(tmp_path):
+    content = pil(PICTURE, "PNG", save_all=True, append_images=[PICTURE.rotate(90)])
+    with pytest.raises(InputError, match="holds 2 frames"):
+        read_image(put(tmp_path, content))
+
+
 @pytest.mark.parametrize("shape", [(7, 5, 3), (1, 1), (40, 64, 3)])
-def test_a_fast_png_holds_the_same_pixels(tmp_path, shape):
-    image = np.random.default_rng(0).integers(0, 256, shape).astype(np.uint8)
-    write_image(tmp_path / "a.png", image[::-1][::-1], fast=True)
-    back = read_image(tmp_path / "a.png")
-    np.testing.assert_array_equal(back, image if image.ndim == 3 else image[..., None].repeat(3, 2))
+def test_a_jpeg_looks_like_its_picture(tmp_path, shape):
+    image = np.zeros(shape, np.uint8)
+    image[: shape[0] // 2] = (230, 30, 90)[: image.shape[-1]] if image.ndim == 3 else 200
+    write_image(tmp_path / "a.jpg", image)
+    assert (tmp_path / "a.jpg").read_bytes()[:2] == b"\xff\xd8"
+    back = read_image(tmp_path / "a.jpg").astype(int)
+    wanted = image if image.ndim == 3 else image[..., None].repeat(3, 2)
+    assert np.abs(back - wanted).max() < 40 and np.abs(back - wanted).mean() < 4
+
+
+def test_a_jpeg_has_an_end(tmp_path):
+    with pytest.raises(ValueError, match=r"65500 rows and columns; use \.png"):
+        write_image(tmp_path / "a.jpg", np.zeros((1, 65501), np.uint8))
+    assert not list(tmp_path.iterdir())
