@@ -206,7 +206,7 @@ def test_every_kind_of_label_file(tmp_path, kind):
 
 BAD_LABELS = {
     "rgb": (pil(PICTURE, "PNG"), "holds RGB colours, not label ids"),
-    "rgba": (pil(PICTURE.convert("RGBA"), "PNG"), "holds RGBA colours"),
+    "rgba": (pil(PICTURE.convert("RGBA"), "PNG"), "holds RGB colours"),
     "jpeg": (pil(PICTURE, "JPEG"), "holds RGB colours"),
     "fractions": (tiff(LABELS.astype(np.float32) / 2), "no whole numbers, for example 0.5"),
     "nan": (npy(np.full((3, 3), np.nan)), "no whole numbers, for example nan"),
