@@ -76,10 +76,15 @@ def joint_outputs(
                 parts += [moved(part, frame, goal) for part in seen]
             else:
                 unit = first.default_bandwidth / spec.default_bandwidth
-                parts += [part | {"embedding": part["embedding"] * unit} for part in seen]
+                parts += [part | {"embedding": in_units(part["embedding"], unit)} for part in seen]
     if len(parts) == 1:
         return parts[0]
     return join(parts, goal.grid, PLACES if first.method == "spatial" else ())
+
+
+def in_units(embedding: torch.Tensor, unit: float) -> torch.Tensor:
+    """Return the embedding times `unit`, itself if that is 1."""
+    return embedding if unit == 1 else embedding * unit
 
 
 def check_members(specs: Sequence[ModelSpec]) -> None:

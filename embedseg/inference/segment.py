@@ -18,7 +18,7 @@ from embedseg.inference.core import core_pixels, with_lost_pieces
 from embedseg.inference.members import closeness_to, instance_scores, join, spread
 from embedseg.inference.normalise import adjust
 from embedseg.inference.numbering import number
-from embedseg.inference.planes import all_finite, on_host, planes
+from embedseg.inference.planes import all_finite, finite_inside, on_host, planes
 from embedseg.inference.result import Segmentation
 from embedseg.inference.spec import ModelSpec
 from embedseg.inference.upsample import upsample_labels
@@ -112,9 +112,9 @@ def picture_batch(image: Picture, spec: ModelSpec) -> torch.Tensor:
 
 
 def check_finite(outputs: Mapping[str, torch.Tensor], name: str) -> None:
-    """Refuse outputs that are not finite; InputError."""
+    """Refuse maps that are not finite; InputError. `instances` looks at the large embedding."""
     for key, value in outputs.items():
-        if not all_finite(value):
+        if key != "embedding" and not all_finite(value):
             raise not_finite(key, name)
 
 
@@ -150,8 +150,9 @@ def probabilities(logits: torch.Tensor) -> NDArray[np.float32]:
     """Return class probabilities (K', h, w), background first, for logits (K, h, w)."""
     logits = logits.float()
     if logits.shape[0] == 1:
-        p = torch.sigmoid(logits)
-        return torch.cat([1 - p, p]).cpu().numpy()
+        both = logits.new_empty(2, *logits.shape[1:])
+        torch.sub(1, torch.sigmoid(logits[0], out=both[1]), out=both[0])
+        return both.cpu().numpy()
     return torch.softmax(logits, 0).cpu().numpy()
 
 
@@ -189,6 +190,8 @@ def instances(  # noqa: PLR0913  (the network's outputs and three optional input
         fine = foreground
         inside = resize_map(foreground.astype(np.float32), tuple(coarse)) >= 0.5
     classes = class_map(semantic, inside)
+    if not finite_inside(vectors, classes > 0):
+        raise not_finite("embedding", name)
     estimator = spec.build_clusterer() if clusterer is None else clusterer
     score = None if seed is None else torch.sigmoid(seed[0]).cpu().numpy()
     if score is not None and log_precision is not None and "seed" in estimator.reads_maps:
