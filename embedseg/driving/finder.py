@@ -74,7 +74,7 @@ class LaneFinder:
 
     def prepare(self, image: Picture) -> Picture:
         """Return the picture as the network sees it, (3, h, w) uint8."""
-        return np.asarray(picture_batch(image, self.model.spec)[0])
+        return np.asarray(picture_batch(image, self.model.spec)[0][0])
 
     def network(
         self, prepared: Sequence[Picture], names: Sequence[str]

@@ -117,7 +117,8 @@ def run_views(
     image: Picture, model: Network, spec: ModelSpec, views: Sequence[View], name: str
 ) -> list[Outputs]:
     """Return the outputs of `model` for each view, turned back; views of one shape go together."""
-    picture = picture_batch(image, spec)[0]
+    batch, window = picture_batch(image, spec)
+    picture = batch[0]
     found: dict[View, Outputs] = {}
     for group in by_shape(views):
         outputs = model(torch.stack([look(picture, view) for view in group]))
@@ -126,7 +127,7 @@ def run_views(
             seen = {k: unlook(value[index], view) for k, value in outputs.items()}
             if spec.method == "spatial":
                 seen = straighten(seen, view, frame_of(spec, picture.shape[1:]).step)
-            found[view] = seen
+            found[view] = {k: value[(..., *window)] for k, value in seen.items()}
     return [found[view] for view in views]
 
 

@@ -16,19 +16,19 @@ from embedseg._cv2 import cv2
 
 
 def on_host(values: torch.Tensor) -> NDArray[np.float32]:
-    """Return (E, *S) on the host in planes or pixel by pixel, in place where it is either."""
+    """Return (E, *S) on the host in planes or else pixel by pixel, in place where it is either."""
     host = values.detach().float().cpu()
-    in_order = host.is_contiguous() or host.movedim(0, -1).is_contiguous()
-    return np.asarray((host if in_order else host.contiguous()).numpy(), np.float32)
+    if not host.is_contiguous():
+        host = host.movedim(0, -1).contiguous().movedim(-1, 0)
+    return np.asarray(host.numpy(), np.float32)
 
 
 def planes(values: torch.Tensor) -> NDArray[np.float32]:
     """Return (E, *S) on the host as a C-contiguous array, in place where it is one already."""
-    host = values.detach().float().cpu()
-    pixels = host.movedim(0, -1)
-    if host.is_contiguous() or not pixels.is_contiguous():
-        return np.ascontiguousarray(host.numpy())
-    rows = pixels.reshape(-1, len(host)).numpy()
+    host = on_host(values)
+    if host.flags.c_contiguous:
+        return host
+    rows = np.moveaxis(host, 0, -1).reshape(-1, len(host))
     return np.asarray(cv2.transpose(rows), np.float32).reshape(host.shape)
 
 

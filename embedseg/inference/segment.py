@@ -16,6 +16,7 @@ from clustering.base import NOISE, tensor_to_numpy
 from embedseg._cv2 import cv2
 from embedseg.inference.core import core_pixels, with_lost_pieces
 from embedseg.inference.members import closeness_to, instance_scores, join, spread
+from embedseg.inference.mount import Window, mount
 from embedseg.inference.normalise import adjust
 from embedseg.inference.numbering import number
 from embedseg.inference.planes import all_finite, finite_inside, on_host, planes
@@ -99,16 +100,21 @@ def run_network(
     image: Picture, model: Network, spec: ModelSpec, name: str = "image"
 ) -> dict[str, torch.Tensor]:
     """Return the network's outputs, without the batch axis, for a picture at the working size."""
-    outputs = {key: value[0] for key, value in model(picture_batch(image, spec)).items()}
+    batch, window = picture_batch(image, spec)
+    outputs = {key: value[0][(..., *window)] for key, value in model(batch).items()}
     check_finite(outputs, name)
     return outputs
 
 
-def picture_batch(image: Picture, spec: ModelSpec) -> torch.Tensor:
-    """Return a picture at the working size as a batch (1, 3, h, w) uint8."""
+def picture_batch(image: Picture, spec: ModelSpec) -> tuple[torch.Tensor, Window]:
+    """Return a picture as the network sees it, (1, 3, h, w) uint8, and its window of the outputs.
+
+    It is at the working size, mounted where training showed squares.
+    """
     small = resize_picture(image, working_shape(image.shape[:2], spec.working_size))
     small = adjust(small, stretch=spec.stretch, dark_ground=spec.dark_ground)
-    return torch.from_numpy(np.ascontiguousarray(small.transpose(2, 0, 1)))[None]
+    small, window = mount(small, spec.training_size, spec.output_stride)
+    return torch.from_numpy(np.ascontiguousarray(small.transpose(2, 0, 1)))[None], window
 
 
 def check_finite(outputs: Mapping[str, torch.Tensor], name: str) -> None:

@@ -25,10 +25,12 @@ class ModelSpec:
     `place_unit` is how many pixels a unit of these places is (0: a twentieth of the longer side).
     `backbone` .. `training_heads` rebuild the network; `working_size` is the longer side, in
     pixels, at which it sees a whole image (0: as it is), or just (height, width), whatever the
-    image's; `zoom` > 0 lets it look twice, the second time at a square of this times the extent of
-    the objects (`embedseg.inference.zoom`); its contrast is stretched if `stretch`, bright ground
-    inverted if `dark_ground`; `mean`, `std` normalise; `delta_v`, `delta_d` are the margins of its
-    loss. The rest is how its output becomes
+    image's; `training_size` is the side of the squares that training showed it, to which smaller
+    pictures are completed (0: they are not; `embedseg.inference.mount`); `zoom` > 0 lets it look
+    twice, the second time at a square of this times the extent of the objects
+    (`embedseg.inference.zoom`); its contrast is stretched if `stretch`, bright ground inverted if
+    `dark_ground`; `mean`, `std` normalise; `delta_v`, `delta_d` are the margins of its loss. The
+    rest is how its output becomes
     instances: probability threshold of the foreground; clusterer with its options;
     `seed_threshold`, the closeness above which a pixel may found a cluster where there is a seed
     head, else `core_step` (its embedding differs
@@ -54,6 +56,7 @@ class ModelSpec:
     centre_head: bool = False
     training_heads: tuple[str, ...] = ()
     working_size: int | tuple[int, int] = 0
+    training_size: int = 0
     zoom: float = 0.0
     stretch: bool = False
     dark_ground: bool = False
@@ -81,6 +84,10 @@ class ModelSpec:
         if self.centre_head and self.method == "spatial":
             raise ValueError(
                 "the method 'spatial' has centres of its own; leave network.centre_head off"
+            )
+        if self.training_size and self.method == "spatial":
+            raise ValueError(
+                "training_size goes with the method 'discriminative' alone, leave it 0"
             )
         if self.zoom:
             check_zoom(self.zoom, self.working_size, self.method)

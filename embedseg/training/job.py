@@ -162,6 +162,13 @@ def seen_side(config: TrainConfig) -> int:
     return size if isinstance(size, int) else max(size)
 
 
+def squares(config: TrainConfig) -> int:
+    """Return the side of the squares that training shows of whole pictures; 0: it shows others."""
+    size = config.augment.size
+    whole = isinstance(config.data.working_size, int) and config.data.working_size > 0
+    return size if whole and isinstance(size, int) else 0
+
+
 def spec_of(config: TrainConfig) -> ModelSpec:
     """Return what the checkpoints of this run say of their model."""
     network, spatial = config.network, config.method == "spatial"
@@ -183,6 +190,7 @@ def spec_of(config: TrainConfig) -> ModelSpec:
         decoder=network.decoder,
         output_stride=network.output_stride,
         working_size=config.data.working_size,
+        training_size=0 if spatial else squares(config),
         zoom=config.data.zoom,
         stretch=config.data.stretch,
         dark_ground=config.data.dark_ground,
