@@ -44,11 +44,21 @@ def place(
 ) -> tuple[tuple[int, int], Box]:
     """Return the shape of a canvas for a picture of `size`, and the part of it to look at.
 
-    At the canvas's scale the part's longer side is the working size, up to `output_stride` pixels:
-    it begins at a multiple of these.
+    At the canvas's scale the part holds the whole box, begins at a multiple of `output_stride` and
+    has the working size as its longer side, or less by up to twice the stride.
     """
-    stride, box = spec.output_stride, box_around(mask, spec.zoom, size)
-    scale = cast(int, spec.working_size) / max(s.stop - s.start for s in box)
+    box, goal = box_around(mask, spec.zoom, size), cast(int, spec.working_size)
+    for room in (goal, max(1, goal - spec.output_stride)):
+        canvas, part = _scaled(box, room / max(s.stop - s.start for s in box), size, spec)
+        if max(s.stop - s.start for s in part) <= goal:
+            break
+    return canvas, part
+
+
+def _scaled(
+    box: Box, scale: float, size: tuple[int, int], spec: ModelSpec
+) -> tuple[tuple[int, int], Box]:
+    stride = spec.output_stride
     canvas = (round(size[0] * scale), round(size[1] * scale))
     part = [
         slice(int(s.start * scale) // stride * stride, min(whole, math.ceil(s.stop * scale)))
