@@ -19,14 +19,14 @@ from embedseg.models.macs import count_macs
 
 
 def count(spec: ModelSpec, shape: tuple[int, ...]) -> dict[str, float]:
-    """Return parameters, and MACs and memory of one picture of `shape` at the working size.
+    """Return parameters, and MACs and memory of one picture of `shape` as the network sees it.
 
     The memory is the most, in bytes, that weights, input and intermediate float32 tensors take
     together in a forward pass; it is computed on tensors without contents, so it does not depend
     on the machine, nor count the scratch space of its convolutions. Raises ValueError where
     the network cannot be built.
     """
-    size = working_shape(shape, spec.working_size)
+    size = [max(s, spec.training_size) for s in working_shape(shape, spec.working_size)]
     with torch.device("meta"):
         network = build_from_spec(spec).eval()
         image = torch.empty(1, spec.in_channels, *size)

@@ -8,7 +8,7 @@ the picture; nothing is ever brought to the picture's size but the curves' point
 import json
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -74,7 +74,8 @@ class LaneFinder:
 
     def prepare(self, image: Picture) -> Picture:
         """Return the picture as the network sees it, (3, h, w) uint8."""
-        return np.asarray(picture_batch(image, self.model.spec)[0][0])
+        plain = replace(self.model.spec, training_size=0)  # curves are fitted on the whole of it
+        return np.asarray(picture_batch(image, plain)[0][0])
 
     def network(
         self, prepared: Sequence[Picture], names: Sequence[str]

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from embedseg.inference.measure import COLUMNS, measure
 from embedseg.io import atomic_path, write_image, write_labels
+from embedseg.io.images import JPEG_LARGEST
 from embedseg.names import unknown
 from embedseg.viz import overlay, pca_rgb
 
@@ -55,9 +56,9 @@ class Segmentation:
     def save(self, folder: str | Path, products: Sequence[str] = DEFAULT_PRODUCTS) -> list[Path]:
         """Write `products` (of PRODUCTS) and `<name>_summary.csv` into `folder`; return the files.
 
-        labels: `<name>_labels.tif` (16 or 32 bit, zlib); overlay, pca: PNG; foreground: 8-bit PNG
-        of the probability; embedding: `.npz` with embedding and semantic; scores: JSON. Each file
-        appears whole or not at all.
+        labels: `<name>_labels.tif` (16 or 32 bit, zlib); overlay: JPEG, or PNG where it is too long
+        for one; pca: PNG; foreground: 8-bit PNG of the probability; embedding: `.npz` with
+        embedding and semantic; scores: JSON. Each file appears whole or not at all.
         """
         folder = Path(folder)
         folder.mkdir(parents=True, exist_ok=True)
@@ -71,7 +72,10 @@ class Segmentation:
         return [self._write(folder, product) for product in products]
 
     def _write(self, folder: Path, product: str) -> Path:
-        path = folder / f"{self.name}_{product}.{ENDINGS.get(product, 'png')}"
+        ending = ENDINGS.get(product, "png")
+        if ending == "jpg" and max(self.labels.shape) > JPEG_LARGEST:
+            ending = "png"
+        path = folder / f"{self.name}_{product}.{ending}"
         if product == "labels":
             write_labels(path, self.labels)
         elif product == "overlay":

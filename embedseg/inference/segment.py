@@ -19,7 +19,7 @@ from embedseg.inference.members import closeness_to, instance_scores, join, spre
 from embedseg.inference.mount import Window, mount
 from embedseg.inference.normalise import adjust
 from embedseg.inference.numbering import number
-from embedseg.inference.planes import all_finite, finite_inside, on_host, planes
+from embedseg.inference.planes import all_finite, on_host, planes
 from embedseg.inference.result import Segmentation
 from embedseg.inference.spec import ModelSpec
 from embedseg.inference.upsample import upsample_labels
@@ -118,9 +118,9 @@ def picture_batch(image: Picture, spec: ModelSpec) -> tuple[torch.Tensor, Window
 
 
 def check_finite(outputs: Mapping[str, torch.Tensor], name: str) -> None:
-    """Refuse maps that are not finite; InputError. `instances` looks at the large embedding."""
+    """Refuse outputs that are not finite; InputError."""
     for key, value in outputs.items():
-        if key != "embedding" and not all_finite(value):
+        if not all_finite(value):
             raise not_finite(key, name)
 
 
@@ -196,8 +196,6 @@ def instances(  # noqa: PLR0913  (the network's outputs and three optional input
         fine = foreground
         inside = resize_map(foreground.astype(np.float32), tuple(coarse)) >= 0.5
     classes = class_map(semantic, inside)
-    if not finite_inside(vectors, classes > 0):
-        raise not_finite("embedding", name)
     estimator = spec.build_clusterer() if clusterer is None else clusterer
     score = None if seed is None else torch.sigmoid(seed[0]).cpu().numpy()
     if score is not None and log_precision is not None and "seed" in estimator.reads_maps:

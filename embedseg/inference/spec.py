@@ -85,6 +85,8 @@ class ModelSpec:
             raise ValueError(
                 "the method 'spatial' has centres of its own; leave network.centre_head off"
             )
+        if self.training_size < 0:
+            raise ValueError(f"training_size is a side in pixels or 0, got {self.training_size}")
         if self.training_size and self.method == "spatial":
             raise ValueError(
                 "training_size goes with the method 'discriminative' alone, leave it 0"

@@ -45,7 +45,8 @@ def place(
     """Return the shape of a canvas for a picture of `size`, and the part of it to look at.
 
     At the canvas's scale the part holds the whole box, begins at a multiple of `output_stride` and
-    has the working size as its longer side, or less by up to twice the stride.
+    has the working size as its longer side, or less by up to twice the stride (if that is small
+    beside it).
     """
     box, goal = box_around(mask, spec.zoom, size), cast(int, spec.working_size)
     for room in (goal, max(1, goal - spec.output_stride)):
@@ -59,7 +60,7 @@ def _scaled(
     box: Box, scale: float, size: tuple[int, int], spec: ModelSpec
 ) -> tuple[tuple[int, int], Box]:
     stride = spec.output_stride
-    canvas = (round(size[0] * scale), round(size[1] * scale))
+    canvas = (max(1, round(size[0] * scale)), max(1, round(size[1] * scale)))
     part = [
         slice(int(s.start * scale) // stride * stride, min(whole, math.ceil(s.stop * scale)))
         for s, whole in zip(box, canvas, strict=True)

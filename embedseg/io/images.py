@@ -1,4 +1,4 @@
-"""Pictures: whatever a file holds comes as (H, W, 3) uint8; PNG goes out."""
+"""Pictures: whatever a file holds comes as (H, W, 3) uint8; PNG or JPEG goes out."""
 
 from io import BytesIO
 from pathlib import Path
@@ -37,8 +37,8 @@ def read_image(path: str | Path) -> RGB:
 def write_image(path: str | Path, image: npt.NDArray[np.uint8]) -> None:
     """Write an (H, W, 3) or (H, W) uint8 array, whole or not at all.
 
-    As PNG; as JPEG, full colour resolution at quality 95, where the suffix of `path` is .jpg, in a
-    tenth of the time and a fraction of the size.
+    As PNG; as JPEG, full colour resolution at quality 95, where the suffix of `path` is .jpg or
+    .jpeg, in a tenth of the time and a fraction of the size.
     """
     path, image = Path(path), np.asarray(image)
     if image.dtype != np.uint8 or not (image.ndim == 2 or image.shape[2:] == (3,)):
@@ -47,10 +47,11 @@ def write_image(path: str | Path, image: npt.NDArray[np.uint8]) -> None:
         )
     if not image.size:
         raise ValueError(f"image has no pixels: {image.shape}; nothing to write to {path}")
-    if path.suffix == ".jpg" and max(image.shape) > JPEG_LARGEST:
+    jpeg = path.suffix.lower() in (".jpg", ".jpeg")
+    if jpeg and max(image.shape) > JPEG_LARGEST:
         raise ValueError(f"{path}: a JPEG holds at most {JPEG_LARGEST} rows and columns; use .png")
     with atomic_path(path) as temporary:
-        temporary.write_bytes(_jpeg(image) if path.suffix == ".jpg" else _png(image))
+        temporary.write_bytes(_jpeg(image) if jpeg else _png(image))
 
 
 def _png(image: npt.NDArray[np.uint8]) -> bytes:

@@ -1,5 +1,6 @@
 """Segmentation of pictures by a small trained model, and its parts on made-up outputs."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -161,6 +162,35 @@ def test_nan_embedding_is_refused() -> None:
 
     with pytest.raises(InputError, match="not finite"):
         segment(np.zeros((8, 8, 3), np.uint8), broken, SPEC)
+
+
+def test_one_bad_vector_outside_the_foreground_is_refused() -> None:
+    def broken(batch: torch.Tensor) -> dict[str, torch.Tensor]:
+        embedding = torch.zeros(1, 2, 8, 8)
+        embedding[0, 0, 7, 7] = torch.nan
+        semantic = torch.full((1, 1, 8, 8), -5.0)
+        semantic[..., :4, :4] = 5
+        return {"embedding": embedding, "semantic": semantic}
+
+    image = np.zeros((8, 8, 3), np.uint8)
+    with pytest.raises(InputError, match="plant7: the network's embedding is not finite"):
+        segment(image, broken, ModelSpec(backbone="unet"), name="plant7")
+
+
+def test_numbers_stay_consecutive_where_upsampling_loses_an_instance() -> None:
+    labels = np.zeros((8, 8), np.int32)
+    labels[:3], labels[4], labels[6:, :2] = 1, 2, 3
+
+    def outputs(batch: torch.Tensor) -> dict[str, torch.Tensor]:
+        found = ideal(labels)(batch)
+        found["semantic"][0, 0, 4] = 0.1  # foreground there, between rows that are not
+        return found
+
+    spec = replace(SPEC, min_size=1, working_size=8, clusterer_options={"min_points": 1})
+    small = segment(np.zeros((8, 8, 3), np.uint8), outputs, spec).labels
+    assert set(np.unique(small)) == {0, 1, 2, 3}
+    large = segment(np.zeros((16, 16, 3), np.uint8), outputs, spec).labels
+    assert set(np.unique(large)) == {0, 1, 2}
 
 
 def test_foreground_of_another_size_is_refused(model: Model) -> None:

@@ -8,9 +8,11 @@ import numpy as np
 import pytest
 import tifffile
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
 from embedseg._cv2 import cv2
 from embedseg.io import InputError, read_image, read_labels, write_image, write_labels
+from embedseg.io.pixels import _read_plain_png
 
 RNG = np.random.default_rng(0)
 COLOURS = RNG.integers(0, 256, (20, 30, 3), dtype=np.uint8)
@@ -339,6 +341,31 @@ def test_a_png_holds_what_pillow_sees_in_it(tmp_path, mode, extra):
         np.testing.assert_array_equal(read_labels(path), np.asarray(picture))
 
 
+def test_a_png_is_turned_for_pictures_alone(tmp_path):
+    exif = Image.Exif()
+    exif[0x0112] = 6  # turn clockwise to view
+    path = put(tmp_path, pil(Image.fromarray(GREY), "PNG", exif=exif))
+    np.testing.assert_array_equal(read_labels(path), GREY)
+    np.testing.assert_array_equal(read_image(path)[..., 0], np.rot90(GREY, -1))
+
+
+def test_only_plain_and_whole_png_files_are_read_by_opencv(tmp_path):
+    def plain(content):
+        return _read_plain_png(put(tmp_path, content)) is not None
+
+    whole = pil(PICTURE, "PNG")
+    assert plain(whole)
+    text = PngInfo()
+    text.add_text("Raw profile type exif", "")
+    assert not plain(pil(PICTURE, "PNG", pnginfo=text))
+    assert not plain(pil(PICTURE, "PNG", icc_profile=b"colours"))
+    assert not plain(pil(PICTURE, "PNG", transparency=(1, 2, 3)))
+    for end in (whole.index(b"IDAT") + 9, len(whole) - 4, len(whole) - 8, len(whole) - 12):
+        assert not plain(whole[:end])
+    huge = whole[:16] + b"\0\0\x40\0\0\0\x40\0" + whole[24:]
+    assert not plain(huge)
+
+
 def test_a_png_of_several_frames_is_refused(tmp_path):
     content = pil(PICTURE, "PNG", save_all=True, append_images=[PICTURE.rotate(90)])
     with pytest.raises(InputError, match="holds 2 frames"):
@@ -349,8 +376,9 @@ def test_a_png_of_several_frames_is_refused(tmp_path):
 def test_a_jpeg_looks_like_its_picture(tmp_path, shape):
     image = np.zeros(shape, np.uint8)
     image[: shape[0] // 2] = (230, 30, 90)[: image.shape[-1]] if image.ndim == 3 else 200
-    write_image(tmp_path / "a.jpg", image)
-    assert (tmp_path / "a.jpg").read_bytes()[:2] == b"\xff\xd8"
+    for name in ("a.jpg", "b.JPG", "c.jpeg"):
+        write_image(tmp_path / name, image)
+        assert (tmp_path / name).read_bytes()[:2] == b"\xff\xd8"
     back = read_image(tmp_path / "a.jpg").astype(int)
     wanted = image if image.ndim == 3 else image[..., None].repeat(3, 2)
     assert np.abs(back - wanted).max() < 40 and np.abs(back - wanted).mean() < 4

@@ -17,7 +17,7 @@ def test_tint_is_the_weighted_mean_and_background_stays():
     labels[5:15, 5:15] = 3
     picture = overlay(image, labels, alpha=0.5)
     expected = 0.5 * 100 + 0.5 * palette()[2].astype(float)
-    np.testing.assert_allclose(picture[10, 10], expected, atol=1)
+    np.testing.assert_allclose(picture[10, 10], expected, atol=0.5)
     assert (picture[0, 0] == 100).all()
     assert (picture[5, 5] == palette()[2]).all()  # outline in full colour
     assert (image == 100).all() and labels.max() == 3
