@@ -20,7 +20,7 @@ from clustering.tensors import TensorPixels
 
 Array = NDArray[np.float32]
 
-THRESHOLD = 0.1  # of a CenterNet-like map; such maps stay low where objects are hard to see
+THRESHOLD = 0.15  # of a CenterNet-like map; such maps stay low where objects are hard to see
 WINDOW = 5  # pixels along each axis within which a peak is the highest
 AROUND = 1  # pixels to each side of a peak whose mean vector founds the cluster
 
