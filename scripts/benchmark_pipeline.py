@@ -25,7 +25,7 @@ from embedseg._cv2 import cv2
 from embedseg.data import Dataset, open_dataset
 from embedseg.device import keep_memory
 from embedseg.inference.folding import fold_norms
-from embedseg.inference.segment import resize_picture, working_shape
+from embedseg.inference.segment import picture_batch
 from embedseg.inference.spec import ModelSpec
 from embedseg.io import list_images, read_image, write_image
 from embedseg.model import Model, build_from_spec
@@ -102,9 +102,7 @@ def report(model: Model, files: list[Path], out: Path, repeats: int) -> None:
     jpegs = [out.with_name("jpegs") / f"{file.stem}.jpg" for file in files]
     for picture, file in zip(pictures, jpegs, strict=True):
         write_image(file, picture)
-    shapes = [working_shape(p.shape[:2], model.spec.working_size) for p in pictures]
-    small = [resize_picture(p, s) for p, s in zip(pictures, shapes, strict=True)]
-    batches = [torch.from_numpy(p.transpose(2, 0, 1).copy())[None] for p in small]
+    batches = [picture_batch(p, model.spec)[0] for p in pictures]
     one_by_one, paired = "network, picture by picture", "network, a picture for each thread"
     works: dict[str, Callable[[], object]] = {
         "network, norms not folded": lambda: [as_trained(model, b) for b in batches],
@@ -120,7 +118,7 @@ def report(model: Model, files: list[Path], out: Path, repeats: int) -> None:
     seconds = in_turns(works, repeats)
     count = sum(len(model.segment(p)) for p in pictures)
     print(
-        f"{model.spec.backbone} at {shapes[0]}, mixed precision {model.amp}, "
+        f"{model.spec.backbone} at {tuple(batches[0].shape[2:])}, mixed precision {model.amp}, "
         f"{torch.get_num_threads()} threads, {len(files)} pictures, {count} instances found"
     )
     print(f"{'':<36}{'ms a picture':>14}{'/ one by one':>14}{'/ each thread':>15}")
