@@ -52,6 +52,14 @@ def test_help_is_quick_and_needs_no_torch(command: str) -> None:
     assert min(times) < 0.5  # processor time, so that other tests do not matter
 
 
+def test_the_module_runs_as_the_command_does() -> None:
+    words = [sys.executable, "-m", "embedseg", "nosuch"]
+    done = subprocess.run(words, capture_output=True, text=True, check=False)
+    assert done.returncode == main(["nosuch"])
+    assert done.stderr.startswith("embedseg: ")
+    assert "nosuch" in done.stderr
+
+
 def child_seconds() -> float:
     """Processor seconds of all child processes that have ended."""
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
