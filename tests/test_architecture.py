@@ -32,7 +32,7 @@ ALLOWED: dict[str, set[str]] = {
 }  # fmt: skip
 FREE = {  # what users call: may use all
     "cli", "commands", "comparison", "demo", "driving", "ensemble", "predict", "evaluate", "info",
-    "visualize", "__init__",
+    "visualize", "__init__", "__main__",
 }  # fmt: skip
 HEAVY_CALLS = {"cuda"}  # a device comes from the inputs
 
