@@ -24,7 +24,7 @@ from embedseg.training.objective import Objective
 from embedseg.training.optim import AveragedWeights, build_optimizer
 from embedseg.training.sampling import AugmentedStream
 from embedseg.training.side_terms import training_heads
-from embedseg.training.sources import open_sources
+from embedseg.training.sources import Names, open_sources
 from embedseg.training.targets import targets_of
 from embedseg.training.tensorboard import require_tensorboard
 
@@ -74,15 +74,20 @@ class Job:
         return " or ".join(filter(None, [steps, f"{limit:g} minutes" if limit else ""]))
 
 
-def prepare(config: TrainConfig, where: World, device: torch.device) -> Job:
-    """Open the data and build the network with its optimiser, from the run's seed."""
+def prepare(
+    config: TrainConfig, where: World, device: torch.device, names: Names | None = None
+) -> Job:
+    """Open the data and build the network with its optimiser, from the run's seed.
+
+    `names` are those of the images of a run that goes on.
+    """
     if config.epochs < (0 if config.time_limit else 1):
         raise ValueError(
             f"epochs must be >= 1, or 0 with a time_limit that ends the run, got {config.epochs}"
         )
     if config.tensorboard:
         require_tensorboard()
-    training, validation = open_sources(config.data)
+    training, validation = open_sources(config.data, names)
     if config.labels == "sparse":
         training = sparse_training(config, training)
     elif config.data.keep != 1 or config.data.background_label:

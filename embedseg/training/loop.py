@@ -40,16 +40,17 @@ STEP_SEED = 1_000_003  # dropout of step s is seeded with seed + STEP_SEED * s
 def train(config: TrainConfig, *, resume: bool = False) -> Path:
     """Train as `config` says and return the run's folder.
 
-    With `resume` the run in `config.run` goes on from its last whole epoch. Raises InputError for
-    unusable data, an existing run or a diverging loss, ValueError for contradicting options.
+    With `resume` the run in `config.run` goes on from its last whole epoch, with the images that it
+    began with. Raises InputError for unusable data, an existing run or a diverging loss, ValueError
+    for contradicting options.
     """
     set_threads(config.threads)
     with world(config.device) as (where, device_name):
         device, reason = choose_device(device_name)
         if not resume:
             config = replace(config, amp=choose_amp(config.amp, device))
-        job = prepare(config, where, device)
         run, at = Path(config.run), Progress()
+        job = prepare(config, where, device, run_folder.stored_names(run) if resume else None)
         if resume:
             at = load_state(run, job.network, job.average, job.optimizer, job.scaler, device)
         elif where.leads:

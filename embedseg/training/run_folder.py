@@ -49,6 +49,15 @@ def create(
     return run
 
 
+def stored_names(run: Path) -> dict[str, list[str]] | None:
+    """Return the names that `create` wrote ("train", "val"); None where a list is not there."""
+    files = {part: run / file for part, file in LISTS.items()}
+    if not all(file.is_file() for file in files.values()):
+        return None
+    texts = {part: file.read_text(encoding="utf-8") for part, file in files.items()}
+    return {part: [name for name in text.split("\n") if name] for part, text in texts.items()}
+
+
 def dump(config: TrainConfig) -> str:
     """Return the configuration as YAML that `embedseg train --config` reads back."""
     return yaml.safe_dump(_plain(asdict(config)), sort_keys=False)

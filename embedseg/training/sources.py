@@ -1,6 +1,7 @@
 """Opening the training and validation images that a configuration names."""
 
 import logging
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,18 +17,25 @@ from embedseg.inference.zoom import box_around
 from embedseg.io import InputError
 from embedseg.training.config import DataConfig
 
+Names = Mapping[str, Sequence[str]]  # of the images: "train", "val"
+
 logger = logging.getLogger(__name__)
 SPLIT_SEED = 0  # the held-out images do not depend on the run's seed, so that seeds compare
 
 
-def open_sources(config: DataConfig) -> tuple[Dataset, Dataset]:
+def open_sources(config: DataConfig, names: Names | None = None) -> tuple[Dataset, Dataset]:
     """Return the training images, at the working size, and the validation images, at their own.
 
+    `names` are those that a run began with: it goes on with them, whatever was added since.
     Raises InputError when either is empty, when they share an image, or when no training image
-    has an instance.
+    has an instance, or one of `names` is missing.
     """
     everything = open_dataset(config.train)
-    if config.val:
+    if names is not None:
+        training = _again(everything, names["train"], config.train)
+        other = open_dataset(config.val) if config.val else everything
+        validation = _again(other, names["val"], config.val or config.train)
+    elif config.val:
         training = _chosen(everything, config.train_list)
         validation = _chosen(open_dataset(config.val), config.val_list)
     else:
@@ -51,6 +59,19 @@ def open_sources(config: DataConfig) -> tuple[Dataset, Dataset]:
 
 def _chosen(samples: Dataset, names: str) -> Dataset:
     return samples.subset(read_names(Path(names))) if names else samples
+
+
+def _again(samples: Dataset, names: Sequence[str], spec: str) -> Dataset:
+    """Return the samples that a run began with."""
+    known = set(samples.names)
+    missing = [name for name in dict.fromkeys(names) if name not in known]
+    if missing:
+        more = f" and {len(missing) - 1} more" if missing[1:] else ""
+        raise InputError(
+            f"{spec}: {missing[0]!r}{more}, which the run began with, is missing now; put it back, "
+            "or start a new run"
+        )
+    return samples.subset(names)
 
 
 def split_names(everything: Dataset, config: DataConfig) -> tuple[list[str], list[str]]:
