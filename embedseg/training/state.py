@@ -11,6 +11,11 @@ from torch import nn
 from embedseg.io import InputError, atomic_path
 from embedseg.training.optim import AveragedWeights
 
+UNREADABLE = (
+    RuntimeError, KeyError, ValueError, TypeError, AttributeError, EOFError, OSError,
+    UnpicklingError,
+)  # fmt: skip
+
 
 @dataclass
 class Progress:
@@ -72,12 +77,18 @@ def load_state(
         average.steps = state["average_steps"]
         optimizer.load_state_dict(state["optimizer"])
         scaler.load_state_dict(state["scaler"])
-    except (RuntimeError, KeyError, ValueError, EOFError, UnpicklingError) as error:
+        torch.random.set_rng_state(state["random"].cpu())
+        if torch.cuda.is_available() and state["random_cuda"]:
+            torch.cuda.set_rng_state_all([s.cpu() for s in state["random_cuda"]])
+        return Progress(**state["progress"])
+    except UNREADABLE as error:
+        what = "the file is empty or cut off" if isinstance(error, EOFError) else _first(error)
         raise InputError(
-            f"{file}: cannot be resumed ({str(error).splitlines()[0]}); start a new run with "
+            f"{file}: cannot be resumed ({what}); start a new run with "
             f"--config {run / 'config.yaml'} --run NEW"
         ) from error
-    torch.random.set_rng_state(state["random"].cpu())
-    if torch.cuda.is_available() and state["random_cuda"]:
-        torch.cuda.set_rng_state_all([s.cpu() for s in state["random_cuda"]])
-    return Progress(**state["progress"])
+
+
+def _first(error: Exception) -> str:
+    """Return the first line of what `error` says, or its kind where it says nothing."""
+    return next(iter(str(error).splitlines()), type(error).__name__)

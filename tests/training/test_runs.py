@@ -201,6 +201,10 @@ def test_background_only_labels_are_refused(tmp_path: Path) -> None:
 
 def test_corrupt_state_is_refused(scenes: Path, tmp_path: Path) -> None:
     run = train(read_config(arguments(scenes, tmp_path / "run", "--epochs=1")))
-    (run / "state.pt").write_bytes(b"not a state")
-    with pytest.raises(InputError, match="cannot be resumed"):
-        train(resumed_config(run), resume=True)
+    whole = (run / "state.pt").read_bytes()
+    torch.save([1], tmp_path / "list.pt")
+    other = (tmp_path / "list.pt").read_bytes()
+    for damaged in (b"not a state", b"", whole[:20], whole[: len(whole) // 2], other):
+        (run / "state.pt").write_bytes(damaged)
+        with pytest.raises(InputError, match=r"state\.pt: cannot be resumed \(\S.*NEW$"):
+            train(resumed_config(run), resume=True)
