@@ -21,10 +21,10 @@ STRETCH = (0.1, 99.9)  # percentiles that become 0 and 255; robust to hot pixels
 def read_image(path: str | Path) -> RGB:
     """Read a picture as (H, W, 3) uint8, upright as its EXIF orientation says.
 
-    Grey is repeated, alpha dropped, palettes and CMYK converted. Depths other than 8 bits (16-bit,
-    float) are rescaled for each image: its percentiles 0.1 and 99.9 over all channels become
-    0 and 255; an image of one value becomes black. PNG, JPEG, TIFF, BMP, WebP and NPY are known by
-    their content, not their suffix.
+    Grey is repeated, alpha dropped, palettes and CMYK converted, a TIFF whose white is zero
+    inverted. Depths other than 8 bits (16-bit, float) are rescaled for each image: its percentiles
+    0.1 and 99.9 over all channels become 0 and 255; an image of one value becomes black. PNG, JPEG,
+    TIFF, BMP, WebP and NPY are known by their content, not their suffix.
 
     Raises InputError where the file is missing, empty, broken, no picture, a volume, or where its
     pixels are not finite.
@@ -73,7 +73,7 @@ def _jpeg(image: npt.NDArray[np.uint8]) -> bytes:
 
 def _colours(stored: Stored, path: Path) -> npt.NDArray[Any]:
     """Return (H, W) or (H, W, 3) pixels of the stored depth."""
-    pixels, mode, palette = stored
+    pixels, mode, palette, white_is_zero = stored
     if mode in ("RGBA", "LA"):
         pixels = pixels[..., :-1]
     if mode == "LA":
@@ -88,6 +88,8 @@ def _colours(stored: Stored, path: Path) -> npt.NDArray[Any]:
         )
     if not pixels.size:
         raise InputError(f"{path} has no pixels (shape {pixels.shape}); export it again")
+    if white_is_zero and pixels.dtype.kind in "buif":
+        pixels = -pixels if pixels.dtype.kind == "f" else np.invert(pixels)
     return pixels if palette is None else palette[pixels]
 
 

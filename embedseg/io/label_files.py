@@ -20,13 +20,14 @@ def read_labels(path: str | Path) -> npt.NDArray[np.int32]:
     """Read a label image (H, W) as int32: palette files by index, grey ones by value.
 
     Integers of any depth, booleans, and floats that are whole numbers are taken. -1 (IGNORE) can
-    come from formats with signs: NPY and TIFF.
+    come from formats with signs: NPY and TIFF. A TIFF whose white is zero counts as it is stored.
 
     Raises InputError where the file is missing, empty, broken, has colours instead of ids, is a
     volume, or where a value is no id: fractional, NaN, below -1 or above 2147483647.
     """
     path = Path(path)
-    pixels, mode, _ = read_stored(path)
+    stored = read_stored(path)
+    pixels, mode = stored.pixels, stored.mode
     if mode in ("RGB", "RGBA", "LA"):
         raise InputError(
             f"{path} holds {mode} colours, not label ids; export one channel whose values are "

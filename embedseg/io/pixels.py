@@ -28,12 +28,14 @@ class Stored(NamedTuple):
     """What a file holds: pixels (..., channels last where there are any) and what they mean.
 
     `mode` is Pillow's name of the colour model: "L" for one value a pixel, whatever its dtype,
-    "P" for indices into `palette` (256, 3), "RGB", "RGBA", "LA".
+    "P" for indices into `palette` (256, 3), "RGB", "RGBA", "LA". The pixels are as stored also
+    where the file shows them inverted (`white_is_zero`).
     """
 
     pixels: npt.NDArray[Any]
     mode: str
     palette: npt.NDArray[np.uint8] | None = None
+    white_is_zero: bool = False
 
 
 def read_stored(path: Path, *, upright: bool = False) -> Stored:
@@ -165,15 +167,20 @@ def _read_tiff(path: Path) -> Stored:
             )
         series = file.series[0]
         photometric = tifffile.PHOTOMETRIC(file.pages.first.photometric).name
-        if photometric not in ("RGB", "MINISBLACK"):
+        if photometric not in ("RGB", "MINISBLACK", "MINISWHITE"):
             return _read_pillow(path)
+        white_is_zero = photometric == "MINISWHITE"
         try:
             pixels = series.asarray()
         except ValueError as error:
             if "imagecodecs" not in str(error):
                 raise
-            return _read_compressed_tiff(path, str(error))
-        return _channels_last(pixels, series.axes)
+            stored = _read_compressed_tiff(path, str(error))
+            if white_is_zero and stored.mode == "L" and stored.pixels.dtype.itemsize == 1:
+                stored = stored._replace(pixels=np.invert(stored.pixels))  # undoes Pillow's own
+        else:
+            stored = _channels_last(pixels, series.axes)
+        return stored._replace(white_is_zero=white_is_zero and stored.mode == "L")
 
 
 def _channels_last(pixels: npt.NDArray[Any], axes: str) -> Stored:
