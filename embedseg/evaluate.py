@@ -1,5 +1,6 @@
 """Scores of label files against truth, or of a model on a data set."""
 
+import logging
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,9 +11,11 @@ from embedseg.data import open_dataset
 from embedseg.data.splits import read_names
 from embedseg.ensemble import Ensemble
 from embedseg.io import InputError, read_labels
-from embedseg.metrics import Scores, score_images
-from embedseg.metrics.table import Pair
+from embedseg.metrics import Scores
+from embedseg.metrics.table import Pair, score_image
 from embedseg.model import Model
+
+_log = logging.getLogger(__name__)
 
 SUFFIXES = ("_labels", "_label", "_mask", "_masks")
 LABEL_FILES = (".png", ".tif", ".tiff", ".npy")
@@ -44,22 +47,35 @@ def evaluate_folders(prediction: Path, truth: Path) -> tuple[Scores, dict[str, s
                 continue
             yield stem, found, wanted
 
-    collected = list(pairs())
-    if not collected:
-        reason = next(iter(failures.values()), f"{truth} holds no label file")
-        raise InputError(f"nothing to score: {reason}")
-    return score_images(collected), failures
+    return score_pairs(pairs(), failures, truth), failures
 
 
 def label_files(folder: Path) -> dict[str, Path]:
-    """Return the label files of a folder (or one file) by bare stem, sorted."""
+    """Return the label files of a folder (or one file) by bare stem, sorted, hidden ones left out.
+
+    Where some are marked as labels by their names (`a_label.png`), the others are none. Raises
+    InputError where two files are left for one stem.
+    """
     if folder.is_file():
         return {"image": folder}
     if not folder.is_dir():
         raise InputError(f"{folder}: no such file or folder of label images")
     files = [p for p in sorted(folder.iterdir()) if p.suffix.lower() in LABEL_FILES]
+    files = [p for p in files if not p.name.startswith(".")]
     marked = [p for p in files if p.stem.endswith(SUFFIXES)]
-    return {bare_stem(p.stem): p for p in marked or files}
+    chosen: dict[str, Path] = {}
+    for path in marked or files:
+        other = chosen.setdefault(bare_stem(path.stem), path)
+        if other != path:
+            raise InputError(f"{path}: {other.name} is of the same picture; keep one of them")
+    lone = [p.name for p in files if not {bare_stem(p.stem), p.stem.rpartition("_")[0]} & {*chosen}]
+    if lone:
+        _log.warning(
+            "%s: %s is marked as labels by its name, so %d files that are not, such as %s, are "
+            "left out",
+            folder, marked[0].name, len(lone), lone[0],
+        )  # fmt: skip
+    return chosen
 
 
 def bare_stem(stem: str) -> str:
@@ -71,19 +87,36 @@ def bare_stem(stem: str) -> str:
 
 def evaluate_model(
     model: Model | Ensemble, data: str, names: Path | None = None, *, true_foreground: bool = False
-) -> Scores:
+) -> tuple[Scores, dict[str, str]]:
     """Score `model` on the data set `data` ("cvppp:DIR", ...), on the images listed in `names`.
 
     `true_foreground` gives the model the foreground of the labels, the leaf challenge's protocol.
+    Returns the scores and the reason for each image that could not be scored. Raises InputError
+    when nothing can be.
     """
     samples = open_dataset(data)
     if names is not None:
-        samples = samples.subset(read_names(names))
+        samples = samples.subset(read_names(names, samples.names))
+    failures: dict[str, str] = {}
 
     def pairs() -> Iterator[Pair]:
-        for sample in tqdm(samples, total=len(samples), unit="image", disable=None):
-            mask = np.asarray(sample.labels > 0) if true_foreground else None
-            result = model.segment(sample.image, foreground=mask)
-            yield sample.name, result.labels, sample.labels, result.scores
+        for name in tqdm(samples.names, unit="image", disable=None):
+            try:
+                sample = samples.load(name)
+                mask = np.asarray(sample.labels > 0) if true_foreground else None
+                result = model.segment(sample.image, foreground=mask)
+            except InputError as error:
+                failures[name] = str(error)
+                continue
+            yield name, result.labels, sample.labels, result.scores
 
-    return score_images(pairs())
+    return score_pairs(pairs(), failures, data), failures
+
+
+def score_pairs(pairs: Iterator[Pair], failures: dict[str, str], where: object) -> Scores:
+    """Return the scores of the pairs; InputError where there is none, with the first failure."""
+    images = tuple(score_image(*pair) for pair in pairs)
+    if not images:
+        reason = next(iter(failures.values()), f"{where} holds no labels")
+        raise InputError(f"nothing to score: {reason}")
+    return Scores(images)

@@ -93,7 +93,7 @@ class Model(Segmenter):
         spec, state = read_weights(file)
         tuning = path / "tuning.json"
         if path in file.parents and tuning.is_file():
-            spec = spec.with_tuning(json.loads(tuning.read_text())["chosen"])
+            spec = tuned(spec, tuning)
         network = build_from_spec(spec)
         try:
             network.load_state_dict(state, strict=True)
@@ -133,6 +133,18 @@ def build_from_spec(spec: ModelSpec, *, pretrained: bool = False) -> EmbeddingNe
         place_unit=spec.place_unit,
         options=options,
     )
+
+
+def tuned(spec: ModelSpec, file: Path) -> ModelSpec:
+    """Return `spec` with the post-processing that `embedseg tune` stored; InputError if damaged."""
+    try:
+        return spec.with_tuning(json.loads(file.read_text())["chosen"])
+    except (ValueError, KeyError, TypeError) as error:
+        reason = f"no {error}" if isinstance(error, KeyError) else str(error)
+        raise InputError(
+            f"{file}: not what `embedseg tune` stores ({reason}); tune again, or delete it for "
+            "the default post-processing"
+        ) from error
 
 
 def find_weights(path: Path) -> Path:

@@ -101,7 +101,9 @@ def score(run: Path, data: str, names: Path, folder: Path) -> None:
     model = Model.load(find_weights(run))  # the file: what a tuning chose is not looked at
     summary: dict[str, Any] = {"pictures": len(read_names(names)), "run": str(run)}
     for word, given in (("predicted", False), ("true", True)):
-        scores = evaluate_model(model, data, names, true_foreground=given)
+        scores, failures = evaluate_model(model, data, names, true_foreground=given)
+        if failures:  # a figure is of all pictures or of none
+            raise InputError(next(iter(failures.values())))
         with atomic_path(folder / f"{word}_foreground.csv") as temporary:
             scores.to_csv(temporary)
         summary[word] = scores.summary

@@ -84,7 +84,7 @@ def ship(
     model = Model.load(run, device="cpu", amp="off")
     if average:
         model.network.load_state_dict(mean_weights([run, *average]))
-    before = evaluate_model(model, data, names)
+    before = scores_of_all(model, data, names)
     file = folder / f"{name}.safetensors"
     with atomic_path(file) as temporary:
         save_weights(temporary, model.network.state_dict(), model.spec, half=True)
@@ -93,7 +93,7 @@ def ship(
                 f"{run}: {temporary.stat().st_size:,} bytes in half precision, more than "
                 f"{LIMIT:,}; train a narrower network"
             )
-        after = evaluate_model(Model.load(temporary, device="cpu", amp="off"), data, names)
+        after = scores_of_all(Model.load(temporary, device="cpu", amp="off"), data, names)
         for key in COMPARED:
             if abs(after.summary[key] - before.summary[key]) > tolerance:
                 raise InputError(
@@ -104,6 +104,14 @@ def ship(
     with atomic_path(file.with_suffix(".md")) as temporary:
         temporary.write_text(text, encoding="utf-8")
     return after
+
+
+def scores_of_all(model: Model, data: str, names: Path | None) -> Scores:
+    """Return the scores on all pictures; InputError where one cannot be scored."""
+    scores, failures = evaluate_model(model, data, names)
+    if failures:
+        raise InputError(next(iter(failures.values())))
+    return scores
 
 
 def mean_weights(runs: Sequence[Path]) -> dict[str, torch.Tensor]:

@@ -47,14 +47,13 @@ def run(arguments: argparse.Namespace) -> int:
     from embedseg.io import atomic_path
 
     check(arguments)
-    failures: dict[str, str] = {}
     if arguments.data is None:
         scores, failures = evaluate_folders(arguments.model, arguments.truth)
     else:
         from embedseg.device import keep_memory
 
         keep_memory()
-        scores = evaluate_model(
+        scores, failures = evaluate_model(
             load_joint(arguments),
             arguments.data,
             arguments.names,

@@ -39,5 +39,6 @@ def run(arguments: argparse.Namespace) -> int:
         amp=arguments.amp,
     )
     print(outcome.describe())
-    print(f"stored in {arguments.model / 'tuning.json'}; landscape in tuning.png beside it")
+    drawn = "; landscape in tuning.png beside it" if outcome.curves else ""
+    print(f"stored in {arguments.model / 'tuning.json'}{drawn}")
     return 0

@@ -110,7 +110,8 @@ def check_data(where: str | Path | Dataset) -> DataReport:
     kind, _, place = str(where).partition(":")
     if Path(where).is_dir() or not place:
         kind, place = _guess(Path(where)), str(where)
-    if kind not in FILES:
+    part = ("#" in place or " + " in place) and not Path(place).is_dir()
+    if part or kind not in FILES:
         from embedseg.data import open_dataset  # not above: that module imports this one
 
         return replace(check_data(open_dataset(str(where))), where=str(where))

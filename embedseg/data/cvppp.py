@@ -64,7 +64,7 @@ def cvppp_pairs(root: Path) -> dict[str, Pair]:
 def _stems(folder: Path) -> list[str]:
     """Return what stands before `_rgb.png` or `_label.png` in the files of a folder, sorted."""
     return sorted(
-        {file.name.removesuffix(end) for end in (RGB, LABEL) for file in folder.glob("*" + end)}
+        {file.name.removesuffix(end) for end in (RGB, LABEL) for file in folder.glob("[!.]*" + end)}
     )
 
 

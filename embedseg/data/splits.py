@@ -8,18 +8,22 @@ import numpy as np
 
 from embedseg.io import InputError
 
+ENDINGS = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".webp", ".npy")  # a list may have
 
-def read_names(path: Path) -> list[str]:
+
+def read_names(path: Path, known: Iterable[str] = ()) -> list[str]:
     """Read one name a line; blank lines and lines that start with # are left out.
 
-    A name may carry the ending of an image file (`a.png`, `plant001_rgb.png`): it is cut off.
+    A name may carry the ending of an image file (`a.PNG`, `plant001_rgb.png`), which is cut off
+    unless the name as it is written, or without its file's ending alone, is among the `known`.
     """
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"{path}: not a readable list of names ({error})") from error
+    samples = set(known)
     names = [line.strip() for line in lines]
-    return [_bare(name) for name in names if name and not name.startswith("#")]
+    return [_bare(name, samples) for name in names if name and not name.startswith("#")]
 
 
 def read_groups(path: Path) -> list[list[str]]:
@@ -47,7 +51,8 @@ def find_splits(
     for key in ("train", "val", "test"):
         path = folder / f"{key}.txt"
         if path.is_file():
-            splits[key] = match_names(read_names(path), known, path, partial=partial)
+            names = read_names(path, {*known, *map(_last, known)})
+            splits[key] = match_names(names, known, path, partial=partial)
     return splits
 
 
@@ -56,7 +61,7 @@ def match_names(
 ) -> list[str]:
     """Return the samples of `known` that the `names` read from `path` mean; see `find_splits`."""
     if partial:
-        ends = {sample.rsplit("/", 1)[-1] for sample in known}.union(known)
+        ends = {*known, *map(_last, known)}
         names = [name for name in names if name in ends]
     return [match_name(name, known, path) for name in names]
 
@@ -68,7 +73,7 @@ def match_name(name: str, known: Sequence[str], path: Path) -> str:
     """
     if name in known:
         return name
-    matches = [sample for sample in known if sample.rsplit("/", 1)[-1] == name]
+    matches = [sample for sample in known if _last(sample) == name]
     if len(matches) == 1:
         return matches[0]
     if matches:
@@ -109,8 +114,15 @@ def grouped_folds(
     ]
 
 
-def _bare(name: str) -> str:
-    """Cut the endings of image files off a listed name."""
-    for ending in (".png", ".tif", ".tiff", ".npy", ".jpg", "_rgb"):
-        name = name.removesuffix(ending)
-    return name
+def _last(sample: str) -> str:
+    """Return what follows the last slash of a sample's name."""
+    return sample.rsplit("/", 1)[-1]
+
+
+def _bare(name: str, known: set[str]) -> str:
+    """Cut the ending of an image file off a listed name, then `_rgb`, until it is known."""
+    if name in known:
+        return name
+    ending = next((end for end in ENDINGS if name.lower().endswith(end)), "")
+    stem = name[: len(name) - len(ending)]
+    return stem if stem in known else stem.removesuffix("_rgb")

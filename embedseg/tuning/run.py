@@ -57,9 +57,13 @@ def images_of(run: Path, data: str | None, names: Path | None) -> Dataset:
         file = run / "config.yaml"
         if not file.is_file():
             raise InputError(f"{run}: no config.yaml names its validation images; give --data")
-        config = yaml.safe_load(file.read_text())["data"]
-        data = str(config["val"] or config["train"])
-        listed = config["val_list"]
+        try:
+            config = yaml.safe_load(file.read_text())["data"]
+            data, listed = str(config["val"] or config["train"]), config["val_list"]
+        except (yaml.YAMLError, KeyError, TypeError, UnicodeDecodeError) as error:
+            raise InputError(
+                f"{file}: damaged, it names no validation images; give --data, and --list"
+            ) from error
         drawn = not listed and not config["val"]
         if names is None and drawn and not (run / "val.txt").is_file():
             raise InputError(
@@ -69,7 +73,7 @@ def images_of(run: Path, data: str | None, names: Path | None) -> Dataset:
         names = names or (run / "val.txt" if drawn else Path(listed) if listed else None)
     samples = open_dataset(data)
     if names is not None:
-        return samples.subset(read_names(names))
+        return samples.subset(read_names(names, samples.names))
     if "test" in samples.splits:
         held = set(samples.splits["test"])
         return samples.subset([name for name in samples.names if name not in held])

@@ -127,3 +127,19 @@ def test_any_data_set_can_be_checked(root):
 def test_real_plants_are_sound(data_root):
     report = check_data(open_dataset(f"cvppp:{data_root}/cvppp")[::10])
     assert not report.errors and all("several pieces" in note for note in report.notes)
+
+
+def test_parts_and_sums_of_folders_can_be_checked(root):
+    add(root, "a", [[1, 1, 0, 0]] * 3)
+    add(root, "b", [[1, 1, 0, 0]] * 3)
+    (root / "val.txt").write_text("b\n")
+    assert [check.name for check in check_data(f"folder:{root}#val").samples] == ["b"]
+    assert len(check_data(f"folder:{root} + leaves:2,1,size=64").samples) == 5
+
+
+def test_a_folder_may_have_the_signs_of_a_sum_in_its_name(tmp_path):
+    root = tmp_path / "p#3 + x"
+    for part in ("images", "labels"):
+        (root / part).mkdir(parents=True)
+    add(root, "a", [[1, 1, 0, 0]] * 3)
+    assert check_data(f"folder:{root}").ok

@@ -3,6 +3,7 @@
 import pytest
 
 from embedseg.data import grouped_folds
+from embedseg.data.splits import read_names
 
 NAMES = [f"p{i}" for i in range(23)]
 GROUPS = [NAMES[0:6], NAMES[6:9], NAMES[9:14], NAMES[14:16], ["elsewhere"]]
@@ -38,3 +39,15 @@ def test_impossible_k(k):
 def test_a_name_in_two_groups():
     with pytest.raises(ValueError, match="'b' more than once"):
         grouped_folds(["a", "b", "c"], [["a", "b"], ["b", "c"]], 2)
+
+
+def test_listed_names_may_have_endings_of_any_case(tmp_path):
+    file = tmp_path / "val.txt"
+    file.write_text("a.JPG\nb.jpeg\nplant1_rgb.png\n# c\n\nd\n", encoding="utf-8-sig")
+    assert read_names(file) == ["a", "b", "plant1", "d"]
+
+
+def test_a_name_that_is_known_stays_as_it_is(tmp_path):
+    file = tmp_path / "val.txt"
+    file.write_text("a_rgb\nb_rgb.png\nc.png\n")
+    assert read_names(file, ["a_rgb", "b_rgb", "c.png"]) == ["a_rgb", "b_rgb", "c.png"]

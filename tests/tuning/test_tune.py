@@ -97,6 +97,30 @@ def test_too_few_images_change_nothing(run: Path, scenes: Path) -> None:
     assert found.chosen == {} and "too few" in found.reason
 
 
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"x": 1}', '{"chosen": {"nosuch": 1}}'])
+def test_a_damaged_choice_is_named(run: Path, text: str) -> None:
+    (run / "tuning.json").write_text(text)
+    with pytest.raises(InputError, match=r"tuning\.json.*tune again"):
+        load(run, device="cpu")
+
+
+@pytest.mark.parametrize("text", ["", "{", "a: 1", "data: 3"])
+def test_damaged_settings_are_named(run: Path, text: str) -> None:
+    (run / "config.yaml").write_text(text)
+    with pytest.raises(InputError, match=r"config\.yaml.*--data"):
+        tune_run(run, quick=True, device="cpu")
+
+
+def test_no_picture_is_promised_that_is_not_drawn(
+    run: Path, scenes: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "two.txt").write_text("scene0\nscene1\n")
+    words = ["tune", str(run), "--data", f"folder:{scenes}", "--quick", "--device=cpu"]
+    assert main([*words, "--list", str(tmp_path / "two.txt")]) == 0
+    assert not (run / "tuning.png").exists()
+    assert "tuning.png" not in capsys.readouterr().out
+
+
 def test_a_plateau_beats_a_spike() -> None:
     scores = np.array([0.5, 0.9, 0.5, 0.5, 0.85, 0.86, 0.85])
     assert int(plateau(scores).argmax()) == 5 and int(scores.argmax()) == 1

@@ -1,0 +1,59 @@
+"""Which files and pictures are scored, and what is said of the others."""
+
+import logging
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from embedseg.cli import main
+from embedseg.commands.common import PARTLY_FAILED
+from embedseg.evaluate import evaluate_folders, label_files
+from embedseg.io import InputError, write_labels
+
+
+def fill(folder: Path, *names: str) -> Path:
+    for name in names:
+        write_labels(folder / name, np.eye(8, dtype=np.int32))
+    return folder
+
+
+def test_two_files_of_one_picture_are_refused(tmp_path: Path) -> None:
+    truth = fill(tmp_path / "t", "a.png")
+    found = fill(tmp_path / "p", "a.png", "a.tif")
+    with pytest.raises(InputError, match="keep one of them"):
+        evaluate_folders(found, truth)
+
+
+def test_hidden_files_are_no_labels(tmp_path: Path) -> None:
+    folder = fill(tmp_path, "a.png")
+    (folder / "._a.png").write_bytes(b"what a Mac leaves beside a file")
+    assert list(label_files(folder)) == ["a"]
+
+
+def test_files_left_out_are_spoken_of(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    folder = fill(tmp_path, "a_mask.png", "a.png", "a_fg.png", "b.png", "c.png")
+    with caplog.at_level(logging.WARNING, "embedseg"):
+        assert list(label_files(folder)) == ["a"]
+    assert "2 files" in caplog.text and "b.png" in caplog.text
+
+
+def test_files_of_one_picture_are_no_reason_to_speak(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.WARNING, "embedseg"):
+        label_files(fill(tmp_path, "a_label.png", "a_rgb.png", "a_fg.png"))
+    assert not caplog.text
+
+
+def test_one_bad_picture_leaves_the_scores_of_the_others(
+    tiny_run: Path, scenes: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data = shutil.copytree(scenes, tmp_path / "scenes")
+    (data / "images" / "scene3.png").write_bytes(b"no picture")
+    code = main(["evaluate", str(tiny_run), "--data", f"folder:{data}"])
+    out, err = capsys.readouterr()
+    assert code == PARTLY_FAILED
+    assert "scene3.png" in err and "Traceback" not in err
+    assert "scene2" in out and "scene3" not in out
