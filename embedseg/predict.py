@@ -27,10 +27,14 @@ from embedseg.inference.result import (
 )
 from embedseg.inference.segment import check_foreground, segment_outputs
 from embedseg.io import InputError, read_image, read_labels
+from embedseg.io.label_files import SUFFIXES
+from embedseg.io.listing import IMAGE_SUFFIXES
 from embedseg.model import Model
 from embedseg.side_by_side import side_by_side
 
 logger = logging.getLogger(__name__)
+
+MASK_ENDINGS = ("_fg", "_mask", "_label", "_labels", "")
 
 Table = list[dict[str, Any]]
 
@@ -69,7 +73,8 @@ def predict_files(
     check_products(products)
     started, outcome, names = time.monotonic(), Outcome(), unique_names(images)
     tables: dict[Path, Table] = {}
-    task = Task(model, clusterer, foreground, out, products, names, Lock())
+    masks = None if foreground is None else Masks.of(foreground)
+    task = Task(model, clusterer, masks, out, products, names, Lock())
     bar = tqdm(total=len(images), unit="image", disable=None)
     with bar:
         size = model.spec.working_size
@@ -88,12 +93,46 @@ def predict_files(
     return outcome
 
 
+class Masks(NamedTuple):
+    """The pictures and label files of a folder by stem, those in formats for labels first."""
+
+    folder: Path
+    files: Mapping[str, Sequence[Path]]
+
+    @classmethod
+    def of(cls, folder: Path) -> "Masks":
+        """List a folder."""
+        if not folder.is_dir():
+            raise InputError(f"{folder}: no such folder of foreground masks; check the path")
+        files: dict[str, list[Path]] = {}
+        for path in sorted(folder.iterdir(), key=lambda p: (p.suffix.lower() not in SUFFIXES, p)):
+            if path.suffix.lower() in IMAGE_SUFFIXES.union(SUFFIXES):
+                files.setdefault(path.stem, []).append(path)
+        return cls(folder, files)
+
+    def read(self, picture: Path) -> NDArray[np.bool_]:
+        """Return the mask of a picture: a file of its stem, never the picture itself.
+
+        A stem followed by _fg, _mask, _label or _labels goes before the bare one, the picture's
+        own stem before the one without _rgb.
+        """
+        stem = picture.stem
+        for wanted in (stem, stem.removesuffix("_rgb")):
+            for ending in MASK_ENDINGS:
+                for path in self.files.get(wanted + ending, ()):
+                    if path.resolve() != picture.resolve():
+                        return np.asarray(read_labels(path) != 0)
+        raise InputError(
+            f"{self.folder}: no foreground mask for {stem}; expected {stem}.png or {stem}_fg.png"
+        )
+
+
 class Task(NamedTuple):
     """What is done to every picture, by several threads; see `predict_files`."""
 
     model: Model | Ensemble
     clusterer: Any
-    foreground: Path | None
+    masks: Masks | None
     out: Path
     products: Sequence[str]
     names: Mapping[Path, str]
@@ -102,7 +141,7 @@ class Task(NamedTuple):
     def run(self, path: Path) -> Table:
         """Read a picture, find its instances, write the products; return the measurements."""
         image, name = read_image(path), self.names[path]
-        mask = read_mask(self.foreground, path.stem) if self.foreground else None
+        mask = self.masks.read(path) if self.masks else None
         check_foreground(image, mask)
         with self.lock if self.model.device.type != "cpu" else nullcontext():
             outputs = self.model.outputs(image, name)
@@ -137,17 +176,3 @@ def unique_names(images: Iterable[Path]) -> dict[Path, str]:
         if taken[name] > 1:
             names[path] = f"{name}_{taken[name]}"
     return names
-
-
-def read_mask(folder: Path, stem: str) -> NDArray[np.bool_]:
-    """Return the mask of `folder` for `stem`, which _fg, _mask or _label may follow."""
-    for ending in ("", "_fg", "_mask", "_label", "_labels"):
-        found = sorted(folder.glob(f"{stem}{ending}.*"))
-        if found:
-            return np.asarray(read_labels(found[0]) != 0)
-    bare = stem.removesuffix("_rgb")
-    if bare != stem:
-        return read_mask(folder, bare)
-    raise InputError(
-        f"{folder}: no foreground mask for {stem}; expected {stem}.png or {stem}_fg.png"
-    )
