@@ -57,7 +57,7 @@ def train(config: TrainConfig, *, resume: bool = False) -> Path:
             facts = {"device": str(device), "reason": reason}
             run_folder.create(config, facts, job.names())
         with run_folder.log_to(run, where.leads):
-            if at.finished:
+            if at.finished and not at.unjudged:
                 logger.info(
                     "%s is finished after %d epochs; to go on from its weights start another run "
                     "with --network.init %s", run, at.epoch, run,
@@ -77,24 +77,30 @@ def fit(job: Job, at: Progress) -> None:
     judge = Model(build_from_spec(job.spec), job.spec, device=str(job.device), amp=config.amp)
     board = config.tensorboard and where.leads
     epochs = config.epochs or None
-    metrics = run_folder.Metrics(run, epochs=epochs, keep=at.epoch, tensorboard=board)
+    metrics = run_folder.Metrics(run, epochs=epochs, keep=at.recorded, tensorboard=board)
     clock = _Clock(at.seconds, config.time_limit, config.clock)
     silent = None if where.leads else True
     bar = tqdm(total=job.steps or None, initial=at.step, unit="step", disable=silent)
     with bar:
-        while not at.finished:
-            row = run_epoch(job, parallel, at, clock, bar)
-            at.epoch += 1
-            at.finished |= at.epoch == config.epochs
+        while at.unjudged or not at.finished:
+            row = at.unjudged or run_epoch(job, parallel, at, clock, bar)
+            if not at.unjudged:
+                at.epoch += 1
+                at.finished |= at.epoch == config.epochs
+            if where.leads:
+                save_weights(run / "weights" / "last.safetensors", job.average.state, job.spec)
             if at.finished or (config.validate_every and at.epoch % config.validate_every == 0):
+                at.unjudged, at.seconds = dict(row), clock.seconds()
+                if where.leads:  # what was learned is safe, whatever becomes of the validation
+                    save_state(run, at, job.network, job.average, job.optimizer, job.scaler)
                 judge.network.load_state_dict(job.average.state)
                 sheet = run / "samples" / f"epoch_{at.epoch:04d}.png"
                 row |= validate(judge, job.validation, where, sheet)
                 at.note(row["val_sbd"], patience=config.patience)
+                at.unjudged = None
             row["step"], row["seconds"] = at.step, clock.seconds()
             at.seconds = row["seconds"]
             if where.leads:
-                save_weights(run / "weights" / "last.safetensors", job.average.state, job.spec)
                 if at.stale == 0:
                     save_weights(run / "weights" / "best.safetensors", job.average.state, job.spec)
                 metrics.add({"epoch": at.epoch, **row}, finished=at.finished)

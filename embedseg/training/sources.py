@@ -27,34 +27,48 @@ def open_sources(config: DataConfig, names: Names | None = None) -> tuple[Datase
     """Return the training images, at the working size, and the validation images, at their own.
 
     `names` are those that a run began with: it goes on with them, whatever was added since.
+    All are read beforehand, unless `config.cache` is off, so that a damaged file is found at once.
     Raises InputError when either is empty, when they share an image, or when no training image
     has an instance, or one of `names` is missing.
     """
-    everything = open_dataset(config.train)
-    if names is not None:
-        training = _again(everything, names["train"], config.train)
-        other = open_dataset(config.val) if config.val else everything
-        validation = _again(other, names["val"], config.val or config.train)
-    elif config.val:
-        training = _chosen(everything, config.train_list)
-        validation = _chosen(open_dataset(config.val), config.val_list)
-    else:
-        training, validation = (everything.subset(n) for n in split_names(everything, config))
+    training, validation = _named(config, names)
     for role, part in (("training", training), ("validation", validation)):
         if not len(part):
             raise InputError(f"{config.train}: no {role} image is left; check the lists")
     training = _prepared(training, config)
     if config.cache:
-        try:
-            training = training.in_memory()
-        except InputError as error:
-            raise InputError(f"{error}; embedseg check-data lists all that is wrong") from error
-        if not any((sample.labels > 0).any() for sample in training):
-            raise InputError(
-                f"{config.train}: no training image has an instance (every label is 0); run "
-                "embedseg check-data on it"
-            )
+        training = _read(training, validation, config.train)
     return training, validation
+
+
+def _named(config: DataConfig, names: Names | None) -> tuple[Dataset, Dataset]:
+    """Return the training and validation images as they are, none of them read."""
+    everything = open_dataset(config.train)
+    if names is not None:
+        training = _again(everything, names["train"], config.train)
+        other = open_dataset(config.val) if config.val else everything
+        return training, _again(other, names["val"], config.val or config.train)
+    if not config.val:
+        chosen, held = split_names(everything, config)
+        return everything.subset(chosen), everything.subset(held)
+    training = _chosen(everything, config.train_list)
+    return training, _chosen(open_dataset(config.val), config.val_list)
+
+
+def _read(training: Dataset, validation: Dataset, spec: str) -> Dataset:
+    """Return the training images in memory; those of validation are only looked at."""
+    try:
+        training = training.in_memory()
+        for name in dict.fromkeys(validation.names):
+            validation.load(name)  # not kept: it may be large
+    except InputError as error:
+        raise InputError(f"{error}; embedseg check-data lists all that is wrong") from error
+    if not any((sample.labels > 0).any() for sample in training):
+        raise InputError(
+            f"{spec}: no training image has an instance (every label is 0); run "
+            "embedseg check-data on it"
+        )
+    return training
 
 
 def _chosen(samples: Dataset, names: str) -> Dataset:

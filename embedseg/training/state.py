@@ -19,7 +19,10 @@ UNREADABLE = (
 
 @dataclass
 class Progress:
-    """Where training stands: finished epochs and steps, the best score, and time spent."""
+    """Where training stands: finished epochs and steps, the best score, and time spent.
+
+    `unjudged` are the figures of an epoch whose steps are done but not its validation.
+    """
 
     epoch: int = 0
     step: int = 0
@@ -27,6 +30,12 @@ class Progress:
     stale: int = 0  # validations since the best
     seconds: float = 0.0
     finished: bool = False
+    unjudged: dict[str, float] | None = None
+
+    @property
+    def recorded(self) -> int:
+        """The epochs whose figures are complete."""
+        return self.epoch - (self.unjudged is not None)
 
     def note(self, score: float, *, patience: int) -> None:
         """Record a validation: whether it is the best, and whether patience is at its end."""

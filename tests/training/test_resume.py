@@ -1,4 +1,4 @@
-"""What a run that goes on keeps: the pictures it began with."""
+"""What a run that goes on keeps: the pictures it began with, and all that it has learned."""
 
 import shutil
 from pathlib import Path
@@ -74,3 +74,69 @@ def test_a_picture_that_is_missing_now_is_named(tmp_path: Path, monkeypatch) -> 
     (folder / "images" / f"{gone}.png").unlink()
     with pytest.raises(InputError, match=f"{gone}.*which the run began with, is missing now; put"):
         train(resumed_config(run), resume=True)
+
+
+@pytest.mark.parametrize("epoch", [1, 2])
+def test_a_failing_validation_loses_nothing(
+    scenes: Path, tmp_path: Path, monkeypatch, epoch: int
+) -> None:
+    """The run goes on at the validation, in the middle or at the end, as if nothing had been."""
+    whole = train(read_config(arguments(scenes, tmp_path / "whole", *SHORT)))
+    config = read_config(arguments(scenes, tmp_path / "run", *SHORT))
+    real, calls = loop.validate, []
+
+    def fail(*given):
+        calls.append(given)
+        if len(calls) == epoch:
+            raise InputError("no space left")
+        return real(*given)
+
+    with monkeypatch.context() as patch, pytest.raises(InputError, match="no space"):
+        patch.setattr(loop, "validate", fail)
+        train(config)
+    last = weights(tmp_path / "run")
+    assert epoch == 1 or all(torch.equal(last[key], value) for key, value in weights(whole).items())
+    steps: list[int] = []
+    epochs = loop.run_epoch
+    monkeypatch.setattr(loop, "run_epoch", lambda *g: (steps.append(g[2].epoch), epochs(*g))[1])
+    train(resumed_config(tmp_path / "run"), resume=True)
+    assert steps == list(range(epoch, 2)), "no epoch is repeated"
+    assert same(tmp_path / "run", whole)
+
+
+def test_killed_between_the_figures_and_the_state(
+    scenes: Path, tmp_path: Path, monkeypatch
+) -> None:
+    """A row of metrics.csv that the state does not know is written once."""
+    whole = train(read_config(arguments(scenes, tmp_path / "whole", *SHORT)))
+
+    def stop(*_: object) -> None:
+        raise Stopped
+
+    with monkeypatch.context() as patch, pytest.raises(Stopped):
+        patch.setattr(loop, "describe", stop)
+        patch.setattr(loop, "save_state", _first_of_two(loop.save_state))
+        train(read_config(arguments(scenes, tmp_path / "run", *SHORT)))
+    assert len(rows(tmp_path / "run")) == 1
+    train(resumed_config(tmp_path / "run"), resume=True)
+    assert same(tmp_path / "run", whole)
+
+
+def _first_of_two(save):
+    calls: list[int] = []
+
+    def saved(*given):
+        calls.append(1)
+        if len(calls) == 1:
+            save(*given)
+
+    return saved
+
+
+def test_a_damaged_validation_picture_is_found_at_once(tmp_path: Path) -> None:
+    data, held = (write_folder(tmp_path / name, count=3) for name in ("data", "held"))
+    (held / "images" / "scene2.png").write_bytes(b"damaged")
+    words = [*SHORT, f"--val=folder:{held}"]
+    with pytest.raises(InputError, match=r"held/images/scene2\.png.*check-data"):
+        train(read_config(arguments(data, tmp_path / "run", *words)))
+    assert not (tmp_path / "run").exists()

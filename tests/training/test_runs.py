@@ -127,7 +127,7 @@ def test_killed_and_resumed_is_bit_identical(scenes: Path, finished: Path, tmp_p
     command = [sys.executable, "-m", "embedseg.cli", "train", *arguments(scenes, run)]
     process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
     deadline = time.monotonic() + 120
-    while not (run / "state.pt").is_file() and time.monotonic() < deadline:
+    while not (run / "metrics.csv").is_file() and time.monotonic() < deadline:
         time.sleep(0.01)
     process.send_signal(signal.SIGKILL)
     process.wait()
