@@ -16,6 +16,7 @@ from embedseg.inference.segment import working_shape
 from embedseg.inference.zoom import box_around
 from embedseg.io import InputError
 from embedseg.training.config import DataConfig
+from embedseg.training.overlap import refuse_overlap
 
 Names = Mapping[str, Sequence[str]]  # of the images: "train", "val"
 
@@ -52,7 +53,9 @@ def _named(config: DataConfig, names: Names | None) -> tuple[Dataset, Dataset]:
         chosen, held = split_names(everything, config)
         return everything.subset(chosen), everything.subset(held)
     training = _chosen(everything, config.train_list)
-    return training, _chosen(open_dataset(config.val), config.val_list)
+    validation = _chosen(open_dataset(config.val), config.val_list)
+    refuse_overlap(config.train, training.names, config.val, validation.names)
+    return training, validation
 
 
 def _read(training: Dataset, validation: Dataset, spec: str) -> Dataset:
