@@ -5,7 +5,8 @@ Several pictures are worked on at a time, each by one thread (`embedseg.side_by_
 
 import logging
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -66,9 +67,9 @@ def predict_files(
 
     `foreground` is a folder of masks (the picture's stem, any image or label format; not 0 is
     foreground) to use instead of the predicted one. A picture that cannot be read or segmented is
-    reported and the rest goes on; its reason is in the outcome. Pictures of one stem from several
-    folders are told apart by their folders' names. A summary of other pictures that lies in `out`
-    keeps their rows.
+    reported and the rest goes on; its reason is in the outcome. Pictures of one stem are told
+    apart by the names of their folders, or by their endings (`unique_names`). A summary of other
+    pictures that lies in `out` keeps their rows.
     """
     check_products(products)
     started, outcome, names = time.monotonic(), Outcome(), unique_names(images)
@@ -165,14 +166,32 @@ class Task(NamedTuple):
         return own
 
 
-def unique_names(images: Iterable[Path]) -> dict[Path, str]:
-    """Return each picture's stem, with its folder's name before it where stems repeat."""
-    images = list(images)
-    stems = [path.stem for path in images]
-    names = {p: p.stem if stems.count(p.stem) == 1 else f"{p.parent.name}_{p.stem}" for p in images}
-    taken: dict[str, int] = {}
-    for path, name in names.items():
-        taken[name] = taken.get(name, 0) + 1
-        if taken[name] > 1:
-            names[path] = f"{name}_{taken[name]}"
-    return names
+def unique_names(
+    images: Iterable[Path],
+    *,
+    reserved: Collection[str] = (),
+    spell: Callable[[str], str] = str,
+) -> dict[Path, str]:
+    """Return a name for each picture: its stem, alone where no other picture has that.
+
+    Where stems repeat, the folder's name goes before it if they lie in several folders, and the
+    file's ending behind it if one folder holds several. What is still taken or `reserved` (lower
+    case) gets a number. `spell` changes the names before they are compared.
+    """
+    images = list(dict.fromkeys(images))
+    stems = Counter(path.stem for path in images)
+    places = Counter((path.parent, path.stem) for path in images)
+    folders = Counter(stem for _, stem in places)
+    names: dict[Path, str] = {}
+    used: set[str] = set()
+    numbers: Counter[str] = Counter()
+    for path in sorted(images, key=lambda p: stems[p.stem] > 1):  # a stem of one picture stays
+        before = f"{path.parent.name}_" if folders[path.stem] > 1 else ""
+        several = places[path.parent, path.stem] > 1 and path.suffix
+        wanted = name = spell(before + path.stem + (f"_{path.suffix[1:]}" if several else ""))
+        while name in used or name.lower() in reserved:
+            numbers[wanted] += 1
+            name = f"{wanted}_{numbers[wanted] + 1}"
+        used.add(name)
+        names[path] = name
+    return {path: names[path] for path in images}
