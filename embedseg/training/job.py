@@ -20,6 +20,7 @@ from embedseg.names import unknown
 from embedseg.training.config import LossConfig, TrainConfig
 from embedseg.training.distributed import World
 from embedseg.training.initial import initialise
+from embedseg.training.numbers import check_numbers
 from embedseg.training.objective import Objective
 from embedseg.training.optim import AveragedWeights, build_optimizer
 from embedseg.training.sampling import AugmentedStream
@@ -81,10 +82,7 @@ def prepare(
 
     `names` are those of the images of a run that goes on.
     """
-    if config.epochs < (0 if config.time_limit else 1):
-        raise ValueError(
-            f"epochs must be >= 1, or 0 with a time_limit that ends the run, got {config.epochs}"
-        )
+    check_numbers(config)
     if config.tensorboard:
         require_tensorboard()
     training, validation = open_sources(config.data, names)

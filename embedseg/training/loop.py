@@ -56,7 +56,8 @@ def train(config: TrainConfig, *, resume: bool = False) -> Path:
         elif where.leads:
             facts = {"device": str(device), "reason": reason}
             run_folder.create(config, facts, job.names())
-        with run_folder.log_to(run, where.leads):
+        new = where.leads and not resume
+        with run_folder.kept_once_begun(run, at, new=new), run_folder.log_to(run, where.leads):
             if at.finished and not at.unjudged:
                 logger.info(
                     "%s is finished after %d epochs; to go on from its weights start another run "

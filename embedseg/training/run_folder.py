@@ -5,6 +5,7 @@ import json
 import logging
 import os
 import platform
+import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -19,6 +20,7 @@ from embedseg.data import Dataset
 from embedseg.io import atomic_path
 from embedseg.model import Model
 from embedseg.training.config import TrainConfig, refuse_existing
+from embedseg.training.state import Progress
 from embedseg.training.tensorboard import Board
 from embedseg.viz import plot_metrics, write_results_page
 
@@ -47,6 +49,20 @@ def create(
         with atomic_path(run / file) as temporary:
             temporary.write_text("".join(f"{name}\n" for name in names[part]), encoding="utf-8")
     return run
+
+
+@contextmanager
+def kept_once_begun(run: Path, at: Progress, *, new: bool) -> Iterator[None]:
+    """Remove a `new` folder again where an error comes before the first step.
+
+    So the same name can be given once more, with the option mended.
+    """
+    try:
+        yield
+    except Exception:
+        if new and not at.step:
+            shutil.rmtree(run, ignore_errors=True)
+        raise
 
 
 def stored_names(run: Path) -> dict[str, list[str]] | None:

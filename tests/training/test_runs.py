@@ -179,6 +179,13 @@ def test_two_processes_equal_one_with_the_whole_batch(scenes: Path, tmp_path: Pa
         (["--data.val_fraction=0"], "val_fraction"),
         (["--data.train=folder:/nowhere"], "/nowhere"),
         (["--device=cuda:9"], "cuda:9"),
+        (["--steps_per_epoch=-1"], "steps_per_epoch must be >= 0, got -1"),
+        (["--batch=0"], "batch must be >= 1, got 0"),
+        (["--time_limit=-1"], "time_limit must be >= 0, got -1"),
+        (["--time_limit=.nan"], "time_limit must be >= 0, got nan"),
+        (["--data.working_size=-5"], "working_size must be a longer side > 0.*got -5"),
+        (["--data.working_size=[64, 0]"], r"working_size must be .*got \[64, 0\]"),
+        (["--copy_paste=2"], r"copy_paste must be in \[0, 1\], got 2"),
     ],
 )
 def test_refused_before_any_work(
@@ -187,6 +194,31 @@ def test_refused_before_any_work(
     with pytest.raises(ValueError, match=message):
         train(read_config(arguments(scenes, tmp_path / "no", *options)))
     assert not (tmp_path / "no").exists()
+
+
+def test_a_failure_before_the_first_step_leaves_no_folder(
+    scenes: Path, tmp_path: Path, monkeypatch
+) -> None:
+    """What has learned nothing must not block its name; what has learned a step stays."""
+    config = read_config(arguments(scenes, tmp_path / "run", "--epochs=1", "--tune=false"))
+    real = loop.step
+    for steps in (0, 1):
+        taken: list[int] = []
+
+        def step(*given, steps=steps, taken=taken):
+            if len(taken) == steps:
+                raise ValueError("no such option")
+            taken.append(1)
+            return real(*given)
+
+        monkeypatch.setattr(loop, "step", step)
+        with pytest.raises(ValueError, match="no such option"):
+            train(config)
+        assert (tmp_path / "run").exists() == bool(steps)
+    monkeypatch.setattr(loop, "step", step)
+    with pytest.raises(ValueError, match="no such option"):  # a run that goes on is never removed
+        train(resumed_config(tmp_path / "run"), resume=True)
+    assert (tmp_path / "run" / "config.yaml").is_file()
 
 
 def test_background_only_labels_are_refused(tmp_path: Path) -> None:

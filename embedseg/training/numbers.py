@@ -1,0 +1,46 @@
+"""Numbers of a configuration that make no sense, refused by name before any work."""
+
+import math
+from operator import attrgetter
+
+from embedseg.training.config import TrainConfig
+
+LEAST = {
+    "batch": 1,
+    "steps_per_epoch": 0,
+    "validate_every": 0,
+    "patience": 0,
+    "time_limit": 0,
+    "threads": 0,
+    "data.workers": 0,
+    "network.embedding_dim": 1,
+    "network.classes": 1,
+    "network.output_stride": 1,
+    "optimizer.learning_rate": 0,
+    "optimizer.weight_decay": 0,
+    "optimizer.warmup_steps": 0,
+    "optimizer.clip": 0,
+}
+SHARES = ("copy_paste", "optimizer.ema")
+
+
+def check_numbers(config: TrainConfig) -> None:
+    """Raise ValueError for the first number that no run can have."""
+    for name, least in LEAST.items():
+        value = attrgetter(name)(config)
+        if not least <= value < math.inf:
+            raise ValueError(f"{name} must be >= {least}, got {value}")
+    for name in SHARES:
+        value = attrgetter(name)(config)
+        if not 0 <= value <= 1:
+            raise ValueError(f"{name} must be in [0, 1], got {value}")
+    if config.epochs < (0 if config.time_limit else 1):
+        raise ValueError(
+            f"epochs must be >= 1, or 0 with a time_limit that ends the run, got {config.epochs}"
+        )
+    size = config.data.working_size
+    if size < 0 if isinstance(size, int) else min(size) < 1:
+        raise ValueError(
+            "data.working_size must be a longer side > 0, 0 for the pictures' own, or [HEIGHT, "
+            f"WIDTH] > 0, got {size if isinstance(size, int) else list(size)}"
+        )
