@@ -6,8 +6,8 @@ Several pictures are worked on at a time, each by one thread (`embedseg.side_by_
 import logging
 import time
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from contextlib import nullcontext
+from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Lock
@@ -35,6 +35,11 @@ from embedseg.side_by_side import side_by_side
 
 logger = logging.getLogger(__name__)
 
+# What torch's own allocator, drivers, OpenCV and the engines say where memory runs out.
+NO_MEMORY = (
+    "can't allocate memory", "not enough memory", "out of memory", "insufficient memory",
+    "failed to allocate", "bad_alloc", "bad allocation", "alloc_failed",
+)  # fmt: skip
 MASK_ENDINGS = ("_fg", "_mask", "_label", "_labels", "")
 
 Table = list[dict[str, Any]]
@@ -48,10 +53,36 @@ class Outcome:
     failures: dict[Path, str] = field(default_factory=dict)
     seconds: float = 0.0
 
-    def fail(self, path: Path, error: Exception) -> None:
+    @contextmanager
+    def noting(self, path: Path) -> Iterator[None]:
+        """Note and report that `path` failed, if the block raises what a picture can be blamed for.
+
+        That is an InputError or another ValueError, and a lack of memory.
+        """
+        try:
+            yield
+        except ValueError as error:  # an InputError is one
+            self.fail(path, str(error))
+        except Exception as error:
+            if not lacks_memory(error):
+                raise
+            self.fail(
+                path,
+                f"{path}: is too large for the memory that is free; make it smaller, cut it into "
+                "parts, or use a machine or device with more",
+            )
+
+    def fail(self, path: Path, reason: str) -> None:
         """Note and report that `path` failed."""
-        self.failures[path] = str(error)
-        logger.error("%s", error)
+        self.failures[path] = reason
+        logger.error("%s", reason)
+
+
+def lacks_memory(error: Exception) -> bool:
+    """Tell whether an error of numpy, torch, OpenCV or an engine says that memory ran out."""
+    if isinstance(error, MemoryError | torch.OutOfMemoryError):
+        return True
+    return any(words in str(error).lower() for words in NO_MEMORY)
 
 
 def predict_files(
@@ -76,22 +107,41 @@ def predict_files(
     tables: dict[Path, Table] = {}
     masks = None if foreground is None else Masks.of(foreground)
     task = Task(model, clusterer, masks, out, products, names, Lock())
+
+    def job(path: Path) -> None:
+        tables[path] = task.run(path)
+
     bar = tqdm(total=len(images), unit="image", disable=None)
-    with bar:
-        size = model.spec.working_size
-        jobs = side_by_side(task.run, images, model.device, size, alike=model.prepared)
-        for path, job in jobs:
-            try:
-                tables[path] = job.result()
-            except (InputError, ValueError) as error:
-                outcome.fail(path, error)
-            bar.update()
-    outcome.instances = {names[path]: len(tables[path]) for path in images if path in tables}
-    rows = [row for path in images for row in tables.get(path, [])]
-    earlier = [r for r in read_summary(out / "summary.csv") if r["image"] not in outcome.instances]
-    write_summary(out / "summary.csv", [*earlier, *rows])
+    jobs = side_by_side(job, images, model.device, model.spec.working_size, alike=model.prepared)
+    try:
+        with bar, ended(jobs):  # those at work when the user stops it count as well
+            for path, work in jobs:
+                with outcome.noting(path):
+                    work.result()
+                bar.update()
+                del work  # a failed one holds all that it had in memory
+    finally:
+        outcome.instances = {names[path]: len(tables[path]) for path in images if path in tables}
+        rows = [row for path in images for row in tables.get(path, [])]
+        add_to_summary(out / "summary.csv", rows, outcome.instances)
     outcome.seconds = time.monotonic() - started
     return outcome
+
+
+@contextmanager
+def ended(jobs: Iterator[Any]) -> Iterator[None]:
+    """Close a generator at the end of the block, which waits for what it has at work."""
+    try:
+        yield
+    finally:
+        if isinstance(jobs, Generator):
+            jobs.close()
+
+
+def add_to_summary(path: Path, rows: Table, pictures: Collection[str]) -> None:
+    """Write the rows of `pictures` behind those of other pictures that are in the file."""
+    earlier = [row for row in read_summary(path) if row["image"] not in pictures]
+    write_summary(path, [*earlier, *rows])
 
 
 class Masks(NamedTuple):

@@ -1,5 +1,6 @@
 """Looking at what a model sees: for each picture its drawings and an explorer for the browser."""
 
+import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -38,10 +39,11 @@ Item = TypeVar("Item")
 
 @dataclass(frozen=True, eq=False)
 class Seen:
-    """One picture: what was found in it and, where known, its true labels (H, W)."""
+    """One picture: what was found in it and, where known, its true labels (H, W) and its file."""
 
     result: Segmentation
     truth: NDArray[np.int32] | None
+    path: Path = Path()
 
     @property
     def name(self) -> str:
@@ -64,40 +66,58 @@ def visualize_files(
     `scatter` names the planes of the scatters (`viz.projection.METHODS`). The bandwidth at which
     the explorer begins, and which it marks, is the model's: the tuned one, if the run was tuned.
 
-    A picture that cannot be read or segmented is reported and the rest goes on; its reason is in
-    the outcome. Raises InputError where `truth` holds nothing for any picture.
+    A picture that cannot be read, segmented or drawn is reported and the rest goes on; its reason
+    is in the outcome. Raises InputError where `truth` holds nothing for any picture.
     """
     for method in scatter:
         if method not in METHODS:
             raise unknown("scatter", method, METHODS)
     true_files = find_truths(truth, images) if truth else {}
-    outcome, cards = Outcome(), []
+    outcome, cards = Outcome(), list[SummaryRow]()
+    several = len(images) > 1
+    names = unique_names(images, reserved={Path(INDEX).stem} if several else (), spell=readable)
     reference: PcaBasis | None = None
-    seen = see(model, images, true_files, outcome)
-    for before, now, after in with_neighbours(seen):
-        page = explore(out, now, model.spec, links_of(before, after, len(images) > 1))
-        files, basis = draw(out, now, model.spec, scatter, reference)
-        if len(now.result):
-            reference = reference or basis  # the colours of the first picture hold for the others
-        cards.append(card(now, {"explore": page.name, **files}))
-        outcome.instances[now.name] = len(now.result)
-    if len(images) > 1 and cards:
-        write_summary_page(
-            out,
-            cards,
-            title=f"{model.name} on {len(cards)} images",
-            intro="A click on a picture opens its explorer: hover, pin, lasso, cluster anew.",
-        )
+    seen = see(model, names, true_files, outcome)
+    try:
+        for before, now, after in with_neighbours(seen):
+            with outcome.noting(now.path):
+                page = explore(out, now, model.spec, links_of(before, after, several))
+                files, basis = draw(out, now, model.spec, scatter, reference)
+                if len(now.result):
+                    reference = reference or basis  # of the first picture, for the others too
+                cards.append(card(now, {"explore": page.name, **files}))
+                outcome.instances[now.name] = len(now.result)
+    finally:  # the index shows what is done, also when the user stops it
+        if several and cards:
+            write_summary_page(
+                out,
+                cards,
+                title=f"{model.name} on {len(cards)} images",
+                intro="A click on a picture opens its explorer: hover, pin, lasso, cluster anew.",
+            )
     return outcome
 
 
+def readable(name: str) -> str:
+    r"""Return the name of a file as text that a page can hold: bytes that are no UTF-8 as Latin-1.
+
+    >>> readable("gr\udcfcn")
+    'grün'
+    """
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return os.fsencode(name).decode("latin-1")
+    return name
+
+
 def see(
-    model: Model, images: Sequence[Path], truths: Mapping[Path, Path], outcome: Outcome
+    model: Model, names: Mapping[Path, str], truths: Mapping[Path, Path], outcome: Outcome
 ) -> Iterator[Seen]:
     """Segment the pictures one after the other; failures go into `outcome`."""
-    names = unique_names(images)
-    for path in tqdm(images, unit="image", disable=None):
-        try:
+    for path in tqdm(names, unit="image", disable=None):
+        found: Seen | None = None
+        with outcome.noting(path):
             image = read_image(path)
             truth = read_labels(truths[path]) if path in truths else None
             if truth is not None and truth.shape != image.shape[:2]:
@@ -105,9 +125,9 @@ def see(
                     f"{truths[path]}: is {truth.shape}, but the picture {path} is "
                     f"{image.shape[:2]}; give the truth of this picture"
                 )
-            yield Seen(model.segment(image).renamed(names[path]), truth)
-        except (InputError, ValueError) as error:
-            outcome.fail(path, error)
+            found = Seen(model.segment(image).renamed(names[path]), truth, path)
+        if found is not None:
+            yield found
 
 
 def with_neighbours(items: Iterable[Item]) -> Iterator[tuple[Item | None, Item, Item | None]]:

@@ -5,7 +5,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Literal, Self, TextIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -108,7 +108,7 @@ def check_products(products: Sequence[str]) -> Sequence[str]:
 
 def write_summary(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
     """Write rows of `measure` as CSV."""
-    with atomic_path(path) as temporary, temporary.open("w", newline="") as file:
+    with atomic_path(path) as temporary, open_text(temporary, "w") as file:
         writer = csv.DictWriter(file, COLUMNS)
         writer.writeheader()
         writer.writerows(rows)
@@ -118,6 +118,11 @@ def read_summary(path: Path) -> list[dict[str, str]]:
     """Return the rows of a summary that `write_summary` wrote; none of a file of other columns."""
     if not path.is_file():
         return []
-    with path.open(newline="", errors="replace") as file:
+    with open_text(path, "r") as file:
         reader = csv.DictReader(file)
         return list(reader) if tuple(reader.fieldnames or ()) == COLUMNS else []
+
+
+def open_text(path: Path, mode: Literal["r", "w"]) -> TextIO:
+    """Open a summary; bytes of names that are no UTF-8 go in and out as they are."""
+    return path.open(mode, newline="", encoding="utf-8", errors="surrogateescape")

@@ -1,14 +1,20 @@
 """`predict_files`: which mask belongs to a picture, what results are called, what failures cost."""
 
+import csv
+import os
 import time
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
-from embedseg.io import InputError
-from embedseg.predict import Masks, unique_names
+import embedseg
+from embedseg.io import InputError, write_image
+from embedseg.model import Model
+from embedseg.predict import Masks, predict_files, unique_names
+from tests.scenes import discs
 
 
 def grey(path: Path, value: int) -> Path:
@@ -91,3 +97,78 @@ def test_names_of_many_pictures_are_quickly_found() -> None:
 def test_reserved_names_are_given_to_nobody() -> None:
     paths = [Path("a/index.png"), Path("a/Index.jpg"), Path("b.png")]
     assert [*unique_names(paths, reserved={"index"}).values()] == ["index_2", "Index_2", "b"]
+
+
+NO_MEMORY = [
+    RuntimeError("[enforce fail at alloc_cpu.cpp:1] DefaultCPUAllocator: can't allocate memory"),
+    torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 9 GiB"),
+    MemoryError(),
+]
+
+
+@pytest.fixture
+def pictures(tmp_path: Path) -> list[Path]:
+    """Four pictures of discs, the third of them called big."""
+    paths = [tmp_path / f"{name}.png" for name in ("a", "b", "big", "c")]
+    for seed, path in enumerate(paths):
+        write_image(path, discs(seed)[0])
+    return paths
+
+
+def raise_at_big(monkeypatch: pytest.MonkeyPatch, error: BaseException) -> None:
+    """Let the network raise `error` where it sees the picture called big."""
+    outputs = Model.outputs
+
+    def failing(self: Model, image: object, name: str = "image") -> object:
+        if name == "big":
+            raise error
+        return outputs(self, image, name)
+
+    monkeypatch.setattr(Model, "outputs", failing)
+
+
+def listed(out: Path) -> set[str]:
+    """Return the pictures of a summary."""
+    with (out / "summary.csv").open(newline="", errors="surrogateescape") as file:
+        return {row["image"] for row in csv.DictReader(file)}
+
+
+@pytest.mark.parametrize("error", NO_MEMORY, ids=lambda e: type(e).__name__)
+def test_a_picture_too_large_for_the_memory_fails_alone(
+    tiny_run: Path,
+    pictures: list[Path],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    error: Exception,
+) -> None:
+    raise_at_big(monkeypatch, error)
+    outcome = predict_files(embedseg.load(tiny_run, device="cpu"), pictures, tmp_path / "out")
+    assert list(outcome.failures) == [pictures[2]]
+    reason = outcome.failures[pictures[2]]
+    assert reason.startswith(f"{pictures[2]}: is too large for the memory") and "\n" not in reason
+    assert listed(tmp_path / "out") == {*outcome.instances} == {"a", "b", "c"}
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt(), RuntimeError("a fault of ours")])
+def test_what_is_done_is_in_the_summary_whatever_ends_it(
+    tiny_run: Path,
+    pictures: list[Path],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    error: BaseException,
+) -> None:
+    raise_at_big(monkeypatch, error)
+    with pytest.raises(type(error)):
+        predict_files(embedseg.load(tiny_run, device="cpu"), pictures, tmp_path / "out")
+    written = {p.name.removesuffix("_labels.tif") for p in (tmp_path / "out").glob("*_labels.tif")}
+    assert listed(tmp_path / "out") == written >= {"a", "b"}
+
+
+def test_a_name_that_is_no_utf8(tiny_run: Path, tmp_path: Path) -> None:
+    odd = tmp_path / os.fsdecode(b"gr\xfcn.png")
+    write_image(odd, discs(0)[0])
+    model = embedseg.load(tiny_run, device="cpu")
+    for _ in range(2):  # the second time over the first one's summary
+        outcome = predict_files(model, [odd], tmp_path / "out")
+        assert not outcome.failures and listed(tmp_path / "out") == {odd.stem}
+    assert (tmp_path / "out" / f"{odd.stem}_labels.tif").is_file()

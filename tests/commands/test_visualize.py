@@ -1,6 +1,7 @@
 """`embedseg visualize`: what lies in the folder, what the pages say, what is refused."""
 
 import json
+import os
 import re
 import shutil
 import webbrowser
@@ -11,7 +12,9 @@ import pytest
 from PIL import Image
 
 from embedseg.cli import main
-from embedseg.commands.common import FAILED, PARTLY_FAILED
+from embedseg.commands.common import FAILED, INTERRUPTED, PARTLY_FAILED
+from embedseg.model import Model
+from embedseg.viz import write_explorer
 
 Said = pytest.CaptureFixture[str]
 
@@ -117,3 +120,79 @@ def test_refusals_are_one_sentence(
     assert visualize(tiny_run, images / "scene0.png", "--truth", small, *out) == FAILED
     assert "give the truth of this picture" in caplog.text
     assert not (tmp_path / "out").exists()
+
+
+@pytest.fixture
+def three(scenes: Path, tmp_path: Path) -> Path:
+    """A folder of three pictures: one called index, and one whose name is no UTF-8."""
+    folder = tmp_path / "three"
+    folder.mkdir()
+    for k, name in enumerate((b"a.png", b"gr\xfcn.png", b"index.png")):
+        shutil.copy(scenes / "images" / f"scene{k}.png", folder / os.fsdecode(name))
+    return folder
+
+
+def test_every_picture_keeps_its_page_whatever_it_is_called(
+    tiny_run: Path, three: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    assert visualize(tiny_run, three, "--out", out, "--scatter", "none") == 0
+    pages = {"a.html", "grün.html", "index_2.html"}
+    assert {p.name for p in out.glob("*.html")} == pages | {"index.html"}
+    assert {f"{info(out / page)['name']}.html" for page in pages} == pages
+    index = (out / "index.html").read_text()
+    assert all(f'href="{page}"' in index for page in ("a.html", "gr%C3%BCn.html", "index_2.html"))
+    assert visualize(tiny_run, three / "index.png", "--out", tmp_path / "one") == 0
+    assert (tmp_path / "one" / "index.html").is_file()
+
+
+def test_a_picture_that_cannot_be_drawn_fails_alone(
+    tiny_run: Path,
+    scenes: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    def failing(path: Path, *arguments: object, **options: object) -> Path:
+        if path.stem == "scene1":
+            raise RuntimeError("DefaultCPUAllocator: can't allocate memory")
+        if path.stem == "scene2":
+            raise ValueError("scene2 cannot be drawn")
+        return write_explorer(path, *arguments, **options)
+
+    monkeypatch.setattr("embedseg.visualize.write_explorer", failing)
+    out, images = tmp_path / "out", [scenes / "images" / f"scene{k}.png" for k in range(4)]
+    assert visualize(tiny_run, *images, "--out", out, "--scatter", "none") == PARTLY_FAILED
+    assert f"{images[1]}: is too large for the memory" in caplog.text
+    assert "scene2 cannot be drawn" in caplog.text
+    index = (out / "index.html").read_text()
+    assert "scene0.html" in index and "scene3.html" in index and "scene1.html" not in index
+
+
+@pytest.mark.parametrize(
+    ("error", "code"), [(MemoryError(), PARTLY_FAILED), (KeyboardInterrupt(), INTERRUPTED)]
+)
+def test_the_index_holds_what_was_done(
+    tiny_run: Path,
+    scenes: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    error: BaseException,
+    code: int,
+) -> None:
+    segment, seen = Model.segment, list[object]()
+
+    def failing(self: Model, image: np.ndarray) -> object:
+        seen.append(image)
+        if len(seen) == 3:
+            raise error
+        return segment(self, image)
+
+    monkeypatch.setattr(Model, "segment", failing)
+    images = [scenes / "images" / f"scene{k}.png" for k in range(4)]
+    out = tmp_path / "out"
+    assert visualize(tiny_run, *images, "--out", out, "--scatter", "none") == code
+    index = (out / "index.html").read_text()
+    done = {f"scene{k}.html" for k in range(4) if f'href="scene{k}.html"' in index}
+    assert done == {p.name for p in out.glob("scene*.html")}
+    assert len(done) == (3 if code == PARTLY_FAILED else 1)
