@@ -130,7 +130,8 @@ def _read_npy(path: Path) -> Stored:
 
 
 def _read_deep_colour(path: Path) -> Stored:
-    pixels = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
+    content = np.frombuffer(path.read_bytes(), np.uint8)  # cv2.imread crashes at odd names
+    pixels = cv2.imdecode(content, cv2.IMREAD_UNCHANGED)
     if pixels is None or pixels.ndim != 3:
         raise InputError(f"{path} is broken or truncated; copy or export it again")
     if pixels.shape[-1] == 4:

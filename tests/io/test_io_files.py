@@ -1,6 +1,7 @@
 """Pictures and label images from every kind of file, good and bad."""
 
 import io
+import os
 import re
 from pathlib import Path
 
@@ -406,6 +407,12 @@ def test_a_mask_is_read_as_tifffile_wrote_it(tmp_path):
     mask[:60] = True
     labels = read_labels(put(tmp_path, tiff(mask)))
     np.testing.assert_array_equal(labels, mask)
+
+
+def test_deep_colour_under_a_name_that_is_no_utf8(tmp_path):
+    content, wanted = EXACT["16-bit colour png"]
+    image = read_image(put(tmp_path, content, os.fsdecode(b"gr\xfcn.png")))
+    np.testing.assert_allclose(image, wanted, atol=1)
 
 
 def test_white_is_zero_through_pillows_codecs(tmp_path):
