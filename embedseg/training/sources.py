@@ -75,7 +75,7 @@ def _read(training: Dataset, validation: Dataset, spec: str) -> Dataset:
 
 
 def _chosen(samples: Dataset, names: str) -> Dataset:
-    return samples.subset(read_names(Path(names))) if names else samples
+    return samples.subset(read_names(Path(names), samples.names)) if names else samples
 
 
 def _again(samples: Dataset, names: Sequence[str], spec: str) -> Dataset:
@@ -94,15 +94,15 @@ def _again(samples: Dataset, names: Sequence[str], spec: str) -> Dataset:
 def split_names(everything: Dataset, config: DataConfig) -> tuple[list[str], list[str]]:
     """Return the names to train on and to validate on, from the lists or at random."""
     if config.val_list:
-        held = read_names(Path(config.val_list))
+        held = read_names(Path(config.val_list), everything.names)
     elif config.train_list:
-        chosen = set(read_names(Path(config.train_list)))
+        chosen = set(read_names(Path(config.train_list), everything.names))
         held = [name for name in everything.names if name not in chosen]
     else:
         held = _held_out(everything, config.val_fraction)
     if not config.train_list:
         return [name for name in everything.names if name not in set(held)], held
-    names = read_names(Path(config.train_list))
+    names = read_names(Path(config.train_list), everything.names)
     shared = set(names) & set(held)
     if shared:
         raise InputError(
