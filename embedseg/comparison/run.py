@@ -36,7 +36,7 @@ from embedseg.training.job import build_objective, spec_of
 from embedseg.training.loop import train
 from embedseg.training.objective import Objective
 from embedseg.training.options import resumed_config
-from embedseg.training.run_folder import Metrics, dump, environment
+from embedseg.training.run_folder import Metrics, dump, environment, stored_names
 from embedseg.training.sources import open_sources
 from embedseg.viz.tradeoff import Point, plot_tradeoff
 
@@ -174,7 +174,7 @@ def measure(task: Task) -> dict[str, Any]:
     config = task.config
     set_threads(config.threads)
     model = Model.load(task.run, device=config.device, amp=config.amp)
-    _, validation = open_sources(replace(config.data, cache=False))
+    _, validation = open_sources(replace(config.data, cache=False), stored_names(task.run))
     clock = time.process_time if config.clock == "cpu" else time.perf_counter
     scores, seconds = score_and_time(model, validation, clock)
     last = Metrics(task.run, epochs=None, keep=2**62).rows[-1]

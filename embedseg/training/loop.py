@@ -102,7 +102,7 @@ def fit(job: Job, at: Progress) -> None:
             row["step"], row["seconds"] = at.step, clock.seconds()
             at.seconds = row["seconds"]
             if where.leads:
-                if at.stale == 0:
+                if at.best < 0 or (at.stale == 0 and "val_sbd" in row):
                     save_weights(run / "weights" / "best.safetensors", job.average.state, job.spec)
                 metrics.add({"epoch": at.epoch, **row}, finished=at.finished)
                 save_state(run, at, job.network, job.average, job.optimizer, job.scaler)

@@ -16,6 +16,7 @@ from safetensors.torch import load_file
 
 from embedseg.cli import main
 from embedseg.io import InputError
+from embedseg.model import Model
 from embedseg.training import loop
 from embedseg.training.loop import train
 from embedseg.training.options import read_config, resumed_config
@@ -137,6 +138,24 @@ def test_killed_and_resumed_is_bit_identical(scenes: Path, finished: Path, tmp_p
     assert rows(run) == rows(finished)
     first, second = weights(finished), weights(run)
     assert all(torch.equal(first[key], second[key]) for key in first)
+
+
+def test_the_best_weights_are_those_that_were_validated(
+    scenes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    judged: list[torch.Tensor] = []
+
+    def validate(judge: Model, *_: object) -> dict[str, float]:
+        judged.append(next(judge.network.parameters()).detach().clone())
+        return {"val_sbd": 0.9 if len(judged) == 1 else 0.1}
+
+    monkeypatch.setattr(loop, "validate", validate)
+    words = ["--epochs=4", "--validate_every=2", "--tune=false"]
+    run = train(read_config(arguments(scenes, tmp_path / "run", *words)))
+    best = load_file(run / "weights" / "best.safetensors")
+    assert len(judged) == 2
+    assert any(kept.equal(judged[0]) for kept in best.values())
+    assert not any(kept.equal(judged[1]) for kept in best.values())
 
 
 def test_time_alone_can_end_a_run(scenes: Path, tmp_path: Path) -> None:
