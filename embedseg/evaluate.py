@@ -11,14 +11,12 @@ from embedseg.data import open_dataset
 from embedseg.data.splits import read_names
 from embedseg.ensemble import Ensemble
 from embedseg.io import InputError, read_labels
+from embedseg.io.label_files import MARKS, SUFFIXES
 from embedseg.metrics import Scores
 from embedseg.metrics.table import Pair, score_image
 from embedseg.model import Model
 
 _log = logging.getLogger(__name__)
-
-SUFFIXES = ("_labels", "_label", "_mask", "_masks")
-LABEL_FILES = (".png", ".tif", ".tiff", ".npy")
 
 
 def evaluate_folders(prediction: Path, truth: Path) -> tuple[Scores, dict[str, str]]:
@@ -60,9 +58,9 @@ def label_files(folder: Path) -> dict[str, Path]:
         return {"image": folder}
     if not folder.is_dir():
         raise InputError(f"{folder}: no such file or folder of label images")
-    files = [p for p in sorted(folder.iterdir()) if p.suffix.lower() in LABEL_FILES]
+    files = [p for p in sorted(folder.iterdir()) if p.suffix.lower() in SUFFIXES]
     files = [p for p in files if not p.name.startswith(".")]
-    marked = [p for p in files if p.stem.endswith(SUFFIXES)]
+    marked = [p for p in files if p.stem.endswith(MARKS)]
     chosen: dict[str, Path] = {}
     for path in marked or files:
         other = chosen.setdefault(bare_stem(path.stem), path)
@@ -80,7 +78,7 @@ def label_files(folder: Path) -> dict[str, Path]:
 
 def bare_stem(stem: str) -> str:
     """Return a stem without an ending such as _rgb or _label, which pairs carry."""
-    for suffix in (*SUFFIXES, "_rgb"):
+    for suffix in (*MARKS, "_rgb"):
         stem = stem.removesuffix(suffix)
     return stem
 

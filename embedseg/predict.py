@@ -5,17 +5,14 @@ Several pictures are worked on at a time, each by one thread (`embedseg.side_by_
 
 import logging
 import time
-from collections import Counter
-from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Lock
 from typing import Any, NamedTuple
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from sklearn.base import clone
 from tqdm import tqdm
 
@@ -27,9 +24,9 @@ from embedseg.inference.result import (
     write_summary,
 )
 from embedseg.inference.segment import check_foreground, segment_outputs
-from embedseg.io import InputError, read_image, read_labels
-from embedseg.io.label_files import SUFFIXES
-from embedseg.io.listing import IMAGE_SUFFIXES
+from embedseg.io import read_image
+from embedseg.io.masks import Masks
+from embedseg.io.output_names import unique_names
 from embedseg.model import Model
 from embedseg.side_by_side import side_by_side
 
@@ -40,7 +37,6 @@ NO_MEMORY = (
     "can't allocate memory", "not enough memory", "out of memory", "insufficient memory",
     "failed to allocate", "bad_alloc", "bad allocation", "alloc_failed",
 )  # fmt: skip
-MASK_ENDINGS = ("_fg", "_mask", "_label", "_labels", "")
 
 Table = list[dict[str, Any]]
 
@@ -144,40 +140,6 @@ def add_to_summary(path: Path, rows: Table, pictures: Collection[str]) -> None:
     write_summary(path, [*earlier, *rows])
 
 
-class Masks(NamedTuple):
-    """The pictures and label files of a folder by stem, those in formats for labels first."""
-
-    folder: Path
-    files: Mapping[str, Sequence[Path]]
-
-    @classmethod
-    def of(cls, folder: Path) -> "Masks":
-        """List a folder."""
-        if not folder.is_dir():
-            raise InputError(f"{folder}: no such folder of foreground masks; check the path")
-        files: dict[str, list[Path]] = {}
-        for path in sorted(folder.iterdir(), key=lambda p: (p.suffix.lower() not in SUFFIXES, p)):
-            if path.suffix.lower() in IMAGE_SUFFIXES.union(SUFFIXES):
-                files.setdefault(path.stem, []).append(path)
-        return cls(folder, files)
-
-    def read(self, picture: Path) -> NDArray[np.bool_]:
-        """Return the mask of a picture: a file of its stem, never the picture itself.
-
-        A stem followed by _fg, _mask, _label or _labels goes before the bare one, the picture's
-        own stem before the one without _rgb.
-        """
-        stem = picture.stem
-        for wanted in (stem, stem.removesuffix("_rgb")):
-            for ending in MASK_ENDINGS:
-                for path in self.files.get(wanted + ending, ()):
-                    if path.resolve() != picture.resolve():
-                        return np.asarray(read_labels(path) != 0)
-        raise InputError(
-            f"{self.folder}: no foreground mask for {stem}; expected {stem}.png or {stem}_fg.png"
-        )
-
-
 class Task(NamedTuple):
     """What is done to every picture, by several threads; see `predict_files`."""
 
@@ -214,34 +176,3 @@ class Task(NamedTuple):
         if "n_threads" in own.get_params():
             own.set_params(n_threads=torch.get_num_threads())
         return own
-
-
-def unique_names(
-    images: Iterable[Path],
-    *,
-    reserved: Collection[str] = (),
-    spell: Callable[[str], str] = str,
-) -> dict[Path, str]:
-    """Return a name for each picture: its stem, alone where no other picture has that.
-
-    Where stems repeat, the folder's name goes before it if they lie in several folders, and the
-    file's ending behind it if one folder holds several. What is still taken or `reserved` (lower
-    case) gets a number. `spell` changes the names before they are compared.
-    """
-    images = list(dict.fromkeys(images))
-    stems = Counter(path.stem for path in images)
-    places = Counter((path.parent, path.stem) for path in images)
-    folders = Counter(stem for _, stem in places)
-    names: dict[Path, str] = {}
-    used: set[str] = set()
-    numbers: Counter[str] = Counter()
-    for path in sorted(images, key=lambda p: stems[p.stem] > 1):  # a stem of one picture stays
-        before = f"{path.parent.name}_" if folders[path.stem] > 1 else ""
-        several = places[path.parent, path.stem] > 1 and path.suffix
-        wanted = name = spell(before + path.stem + (f"_{path.suffix[1:]}" if several else ""))
-        while name in used or name.lower() in reserved:
-            numbers[wanted] += 1
-            name = f"{wanted}_{numbers[wanted] + 1}"
-        used.add(name)
-        names[path] = name
-    return {path: names[path] for path in images}

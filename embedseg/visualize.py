@@ -15,10 +15,11 @@ from embedseg.evaluate import bare_stem, label_files
 from embedseg.inference.result import Segmentation
 from embedseg.inference.spec import ModelSpec
 from embedseg.io import InputError, read_image, read_labels, write_image
+from embedseg.io.output_names import unique_names
 from embedseg.metrics import score_image
 from embedseg.model import Model
 from embedseg.names import unknown
-from embedseg.predict import Outcome, unique_names
+from embedseg.predict import Outcome
 from embedseg.viz import (
     SummaryRow,
     drawings,

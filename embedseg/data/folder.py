@@ -5,10 +5,9 @@ from pathlib import Path
 
 from embedseg.data.pairs import Pair, load_by_name, proper
 from embedseg.data.sample import Dataset
-from embedseg.data.splits import find_splits
+from embedseg.data.splits import IMAGE_ENDINGS, find_splits
 from embedseg.io import InputError
 
-IMAGE_ENDINGS = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".webp", ".npy")
 LABEL_ENDINGS = (".png", ".tif", ".tiff", ".npy", ".bmp")
 IMAGE_FOLDERS = ("images", "image", "imgs", "img")
 LABEL_FOLDERS = ("labels", "label", "masks", "mask", "instances")

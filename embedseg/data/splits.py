@@ -7,8 +7,9 @@ from pathlib import Path
 import numpy as np
 
 from embedseg.io import InputError
+from embedseg.io.listing import IMAGE_SUFFIXES
 
-ENDINGS = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".webp", ".npy")  # a list may have
+IMAGE_ENDINGS = (*sorted(IMAGE_SUFFIXES), ".npy")
 
 
 def read_names(path: Path, known: Iterable[str] = ()) -> list[str]:
@@ -123,6 +124,6 @@ def _bare(name: str, known: set[str]) -> str:
     """Cut the ending of an image file off a listed name, then `_rgb`, until it is known."""
     if name in known:
         return name
-    ending = next((end for end in ENDINGS if name.lower().endswith(end)), "")
+    ending = next((end for end in IMAGE_ENDINGS if name.lower().endswith(end)), "")
     stem = name[: len(name) - len(ending)]
     return stem if stem in known else stem.removesuffix("_rgb")

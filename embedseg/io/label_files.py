@@ -14,6 +14,7 @@ from embedseg.labels import IGNORE
 LARGEST = int(np.iinfo(np.int32).max)
 ZLIB_LEVEL = 1  # half of the time of the usual 6; labels become a few kB either way
 SUFFIXES = (".png", ".tif", ".tiff", ".npy")
+MARKS = ("_mask", "_masks", "_label", "_labels")  # at the end of a stem: the file holds labels
 
 
 def read_labels(path: str | Path) -> npt.NDArray[np.int32]:

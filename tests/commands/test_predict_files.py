@@ -1,103 +1,17 @@
-"""`predict_files`: which mask belongs to a picture, what results are called, what failures cost."""
+"""`predict_files`: what the failure of a picture costs."""
 
 import csv
 import os
-import time
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
-from PIL import Image
 
 import embedseg
-from embedseg.io import InputError, write_image
+from embedseg.io import write_image
 from embedseg.model import Model
-from embedseg.predict import Masks, predict_files, unique_names
+from embedseg.predict import predict_files
 from tests.scenes import discs
-
-
-def grey(path: Path, value: int) -> Path:
-    """Write a small picture of one value."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    Image.fromarray(np.full((4, 4), value, np.uint8)).save(path)
-    return path
-
-
-def test_a_picture_is_not_its_own_mask(tmp_path: Path) -> None:
-    picture = grey(tmp_path / "cell.png", 9)
-    with pytest.raises(InputError, match="no foreground mask for cell"):
-        Masks.of(tmp_path / ".").read(picture)
-    grey(tmp_path / "cell_mask.png", 0)
-    assert not Masks.of(tmp_path / ".").read(picture).any()
-
-
-def test_a_marked_mask_goes_before_a_bare_stem(tmp_path: Path) -> None:
-    masks = tmp_path / "masks"
-    picture = grey(tmp_path / "plant_rgb.png", 9)
-    for name, value in [("plant", 0), ("plant_label", 1), ("plant_rgb", 0), ("plant_rgb_fg", 1)]:
-        grey(masks / f"{name}.png", value)
-        assert Masks.of(masks).read(picture).all() == bool(value), name
-
-
-def test_only_pictures_and_label_files_are_masks(tmp_path: Path) -> None:
-    masks = tmp_path / "masks"
-    mask = grey(masks / "y.png", 1)
-    for other in ("y.json", "y.csv", "y_mask.txt", "y_fg"):
-        (masks / other).write_text("{}")
-    grey(masks / "y.bmp", 0)  # a format for labels goes before others
-    grey(masks / "y.JPG", 0)
-    assert Masks.of(masks).read(tmp_path / "y.png").all()
-    mask.rename(masks / "y.TIFF")
-    assert Masks.of(masks).read(tmp_path / "y.png").all()
-
-
-@pytest.mark.parametrize("stem", ["x[1]", "a*", "why?", "part.2"])
-def test_a_mask_of_a_name_with_signs_of_patterns(tmp_path: Path, stem: str) -> None:
-    masks = tmp_path / "masks"
-    for other in ("x1", "ab", "whyn", "part"):
-        grey(masks / f"{other}.png", 0)
-    grey(masks / f"{stem}.png", 1)
-    assert Masks.of(masks).read(tmp_path / f"{stem}.png").all()
-
-
-def test_a_folder_of_masks_that_is_none(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="no such folder of foreground masks"):
-        Masks.of(tmp_path / "none")
-
-
-@pytest.mark.parametrize(
-    ("files", "wanted"),
-    [
-        (("x/a.png", "y/b.png", "c.d.png"), ("a", "b", "c.d")),
-        (("x/a.png", "y/a.jpg"), ("x_a", "y_a")),
-        (("p/x/a.png", "q/x/a.png", "r/x/a.png"), ("x_a", "x_a_2", "x_a_3")),
-        (("in/grey.bmp", "in/grey.jpg", "in/grey.png"), ("grey_bmp", "grey_jpg", "grey_png")),
-        (("x/a.jpg", "x/a.png", "y/a.png"), ("x_a_jpg", "x_a_png", "y_a")),
-        (("p/x/a.png", "q/x/a.png", "y/x_a_2.png"), ("x_a", "x_a_3", "x_a_2")),
-        (("x/a.jpg", "x/a.png", "y/a_jpg.png"), ("a_jpg_2", "a_png", "a_jpg")),
-        (("x/a", "x/a.png"), ("a", "a_png")),
-    ],
-)
-def test_every_picture_has_a_name_of_its_own(
-    files: tuple[str, ...], wanted: tuple[str, ...]
-) -> None:
-    paths = [Path(file) for file in files]
-    assert list(unique_names(paths).items()) == list(zip(paths, wanted, strict=True))
-    assert len({*unique_names(paths[::-1]).values()}) == len(paths)
-
-
-def test_names_of_many_pictures_are_quickly_found() -> None:
-    many = [Path(f"{k}/x/{k % 2 and 'a'}.png") for k in range(20_000)]
-    started = time.process_time()
-    assert len({*unique_names(many).values()}) == len(many)
-    assert time.process_time() - started < 3  # a count for each took over 8 s
-
-
-def test_reserved_names_are_given_to_nobody() -> None:
-    paths = [Path("a/index.png"), Path("a/Index.jpg"), Path("b.png")]
-    assert [*unique_names(paths, reserved={"index"}).values()] == ["index_2", "Index_2", "b"]
-
 
 NO_MEMORY = [
     RuntimeError("[enforce fail at alloc_cpu.cpp:1] DefaultCPUAllocator: can't allocate memory"),

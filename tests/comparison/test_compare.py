@@ -2,6 +2,7 @@
 
 import csv
 import json
+import shutil
 import statistics
 from pathlib import Path
 from typing import Any
@@ -11,11 +12,15 @@ import pytest
 from embedseg.cli import main
 from embedseg.commands.common import FAILED, INTERRUPTED, PARTLY_FAILED
 from embedseg.comparison.costs import count
-from embedseg.comparison.run import read_results
+from embedseg.comparison.run import read_results, score_and_time
 from embedseg.comparison.table import short, summarise, to_markdown, to_text
+from embedseg.data import Dataset
 from embedseg.inference.spec import ModelSpec
+from embedseg.metrics import Scores
+from embedseg.model import Model
 from embedseg.training.state import save_state
 from embedseg.viz.tradeoff import Point, frontier
+from tests.scenes import write_folder
 
 WORDS = [
     "--vary", "loss.foreground=dice,{focal: 1}", "--steps", "2", "--seeds", "0,1", "--batch=2",
@@ -94,6 +99,25 @@ def test_an_interrupted_cell_goes_on_from_its_last_epoch(
         for out in ("whole", "broken")
     ]
     assert scores[0] == scores[1] and len(scores[0]) == 2
+
+
+def test_a_run_is_scored_on_what_it_held_out_whatever_was_added_since(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data, out = write_folder(tmp_path / "data", count=4), tmp_path / "out"
+    assert main(words(data, out)) == 0
+    held = (out / "runs" / "dice" / "seed0" / "val.txt").read_text().split()
+    (out / "runs" / "dice" / "seed0.json").unlink()
+    shutil.copytree(write_folder(tmp_path / "more", count=40), data, dirs_exist_ok=True)
+    seen: list[list[str]] = []
+
+    def score(model: Model, samples: Dataset, clock: Any) -> tuple[Scores, dict[str, float]]:
+        seen.append(samples.names)
+        return score_and_time(model, samples, clock)
+
+    monkeypatch.setattr("embedseg.comparison.run.score_and_time", score)
+    assert main(words(data, out)) == 0
+    assert seen == [held]
 
 
 def test_other_settings_under_one_name_are_refused(

@@ -1,0 +1,48 @@
+"""Which file of a folder is the foreground mask of a picture."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from embedseg.io.errors import InputError
+from embedseg.io.label_files import MARKS, SUFFIXES, read_labels
+from embedseg.io.listing import IMAGE_SUFFIXES
+
+ENDINGS = ("_fg", *MARKS, "")  # of a stem, the first goes before the others
+
+
+class Masks(NamedTuple):
+    """The pictures and label files of a folder by stem, those in formats for labels first."""
+
+    folder: Path
+    files: Mapping[str, Sequence[Path]]
+
+    @classmethod
+    def of(cls, folder: Path) -> "Masks":
+        """List a folder."""
+        if not folder.is_dir():
+            raise InputError(f"{folder}: no such folder of foreground masks; check the path")
+        files: dict[str, list[Path]] = {}
+        for path in sorted(folder.iterdir(), key=lambda p: (p.suffix.lower() not in SUFFIXES, p)):
+            if path.suffix.lower() in IMAGE_SUFFIXES.union(SUFFIXES):
+                files.setdefault(path.stem, []).append(path)
+        return cls(folder, files)
+
+    def read(self, picture: Path) -> NDArray[np.bool_]:
+        """Return the mask of a picture: a file of its stem, never the picture itself.
+
+        A stem followed by _fg or one of MARKS goes before the bare one, the picture's
+        own stem before the one without _rgb.
+        """
+        stem = picture.stem
+        for wanted in (stem, stem.removesuffix("_rgb")):
+            for ending in ENDINGS:
+                for path in self.files.get(wanted + ending, ()):
+                    if path.resolve() != picture.resolve():
+                        return np.asarray(read_labels(path) != 0)
+        raise InputError(
+            f"{self.folder}: no foreground mask for {stem}; expected {stem}.png or {stem}_fg.png"
+        )
