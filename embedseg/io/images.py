@@ -8,8 +8,8 @@ import numpy as np
 import numpy.typing as npt
 
 from embedseg._cv2 import cv2
+from embedseg.errors import InputError
 from embedseg.io.atomic import atomic_path
-from embedseg.io.errors import InputError
 from embedseg.io.pixels import Stored, read_stored
 
 RGB = npt.NDArray[np.uint8]  # (H, W, 3)

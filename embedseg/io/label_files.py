@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from embedseg.errors import InputError
 from embedseg.io.atomic import atomic_path
-from embedseg.io.errors import InputError
 from embedseg.io.pixels import read_stored
 from embedseg.labels import IGNORE
 

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from embedseg.io.errors import InputError
+from embedseg.errors import InputError
 from embedseg.io.label_files import MARKS, SUFFIXES, read_labels
 from embedseg.io.listing import IMAGE_SUFFIXES
 

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from embedseg._cv2 import cv2
-from embedseg.io.errors import InputError
+from embedseg.errors import InputError
 
 TIFF_STARTS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 # What the readers raise on files that are cut short or overwritten.

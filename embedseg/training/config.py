@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from embedseg.augmentation import AugmentConfig
-from embedseg.io.errors import InputError
+from embedseg.errors import InputError
 
 PRESETS = Path(__file__).parent / "presets"
 

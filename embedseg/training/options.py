@@ -9,7 +9,7 @@ from typing import NoReturn
 
 import jsonargparse
 
-from embedseg.io import InputError
+from embedseg.errors import InputError
 from embedseg.names import unknown, unknown_option
 from embedseg.training.config import PRESETS, NetworkConfig, TrainConfig
 from embedseg.training.loss_names import spread_file, spread_words
