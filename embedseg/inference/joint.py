@@ -48,11 +48,13 @@ def joint_outputs(
     tta: str = "none",
     scales: Sequence[float] = (1.0,),
     name: str = "image",
+    keep_grid: bool = True,
 ) -> Outputs:
     """Return the joint outputs of all `members` for `image` (H, W, 3), without the batch axis.
 
     Each member sees the picture in every view of `tta` (a name of VIEWS) at its working size times
-    each of `scales`. The result lies on the grid that the first member has at scale 1: "embedding"
+    each of `scales`. The result lies on the grid that the first member has at scale 1, but what was
+    seen once, at another scale, on its own where `keep_grid` is set: "embedding"
     (sum of all E, h, w), "semantic" logits (K, h, w) and, of the heads that every member has,
     "seed" and "centre" logits.
     An embedding whose margins differ from the first member's is scaled to them. Of the method
@@ -77,7 +79,7 @@ def joint_outputs(
             else:
                 unit = first.default_bandwidth / spec.default_bandwidth
                 parts += [part | {"embedding": in_units(part["embedding"], unit)} for part in seen]
-    if len(parts) == 1:
+    if len(parts) == 1 and (keep_grid or parts[0]["semantic"].shape[1:] == goal.grid):
         return parts[0]
     return join(parts, goal.grid, PLACES if first.method == "spatial" else ())
 

@@ -36,7 +36,9 @@ class Segmenter(ABC):
             image,
             spec,
             lambda whole: joint_outputs(whole, members[:1], name=name),
-            lambda part: joint_outputs(part, near, tta=spec.tta, scales=spec.tta_scales, name=name),
+            lambda part: joint_outputs(
+                part, near, tta=spec.tta, scales=spec.tta_scales, name=name, keep_grid=False
+            ),
         )
 
     def segment(

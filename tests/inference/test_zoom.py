@@ -76,6 +76,14 @@ def test_two_looks_see_more_and_put_it_where_it_belongs() -> None:
     assert not result.embedding[:, :10].any(), "nothing is known of what was not looked at"
 
 
+@pytest.mark.parametrize("scales", [(1.25,), (2.0,), (1.0, 1.5)])
+def test_the_second_look_at_another_scale_lies_where_it_belongs(scales: tuple[float, ...]) -> None:
+    image, labels = picture()
+    found = Eye(replace(SPEC, tta_scales=scales)).segment(image)
+    assert len(found) == 3
+    assert Scores((score_image("", found.labels, labels),)).summary["SBD"] > 0.9
+
+
 def test_nothing_in_the_picture_is_no_error() -> None:
     eye = Eye(SPEC)
     assert not len(eye.segment(np.zeros((60, 80, 3), np.uint8)))
