@@ -50,10 +50,11 @@ class Outcome:
     seconds: float = 0.0
 
     @contextmanager
-    def noting(self, path: Path) -> Iterator[None]:
+    def noting(self, path: Path, crowded: list[Path] | None = None) -> Iterator[None]:
         """Note and report that `path` failed, if the block raises what a picture can be blamed for.
 
-        That is an InputError or another ValueError, and a lack of memory.
+        That is an InputError or another ValueError, and a lack of memory. Where that may be for the
+        others at work, `path` is added to `crowded` instead, to be tried again alone.
         """
         try:
             yield
@@ -62,6 +63,9 @@ class Outcome:
         except Exception as error:
             if not lacks_memory(error):
                 raise
+            if crowded is not None:
+                crowded.append(path)
+                return
             self.fail(
                 path,
                 f"{path}: is too large for the memory that is free; make it smaller, cut it into "
@@ -94,7 +98,8 @@ def predict_files(
 
     `foreground` is a folder of masks (the picture's stem, any image or label format; not 0 is
     foreground) to use instead of the predicted one. A picture that cannot be read or segmented is
-    reported and the rest goes on; its reason is in the outcome. Pictures of one stem are told
+    reported and the rest goes on; its reason is in the outcome. One for which the memory did not
+    suffice beside others is tried again alone at the end. Pictures of one stem are told
     apart by the names of their folders, or by their endings (`unique_names`). A summary of other
     pictures that lies in `out` keeps their rows.
     """
@@ -109,13 +114,17 @@ def predict_files(
 
     bar = tqdm(total=len(images), unit="image", disable=None)
     jobs = side_by_side(job, images, model.device, model.spec.working_size, alike=model.prepared)
+    crowded: list[Path] = []
     try:
         with bar, ended(jobs):  # those at work when the user stops it count as well
             for path, work in jobs:
-                with outcome.noting(path):
+                with outcome.noting(path, crowded):
                     work.result()
                 bar.update()
                 del work  # a failed one holds all that it had in memory
+        for path in crowded:
+            with outcome.noting(path):
+                job(path)
     finally:
         outcome.instances = {names[path]: len(tables[path]) for path in images if path in tables}
         rows = [row for path in images for row in tables.get(path, [])]

@@ -63,6 +63,24 @@ def test_a_picture_too_large_for_the_memory_fails_alone(
     assert listed(tmp_path / "out") == {*outcome.instances} == {"a", "b", "c"}
 
 
+def test_a_picture_too_large_beside_others_is_done_alone(
+    tiny_run: Path, pictures: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    outputs, seen = Model.outputs, list[str]()
+
+    def crowded(self: Model, image: object, name: str = "image") -> object:
+        seen.append(name)
+        if seen.count("big") == 1 and name == "big":
+            raise MemoryError
+        return outputs(self, image, name)
+
+    monkeypatch.setattr(Model, "outputs", crowded)
+    outcome = predict_files(embedseg.load(tiny_run, device="cpu"), pictures, tmp_path / "out")
+    assert not outcome.failures
+    assert listed(tmp_path / "out") == {*outcome.instances} == {"a", "b", "big", "c"}
+    assert sorted(seen[:-1]) == ["a", "b", "big", "c"] and seen[-1] == "big"
+
+
 @pytest.mark.parametrize("error", [KeyboardInterrupt(), RuntimeError("a fault of ours")])
 def test_what_is_done_is_in_the_summary_whatever_ends_it(
     tiny_run: Path,
