@@ -214,7 +214,7 @@ def draw(
     coarse = resize_labels(result.labels, result.embedding.shape[1:])
     for method in scatter:
         word = f"scatter {method}"
-        files[word] = f"{seen.name}_scatter_{method}.png"
+        files[word] = f"{seen.name}_{method}_scatter.png"
         plot_scatter(
             out / files[word], result.embedding, coarse, method=method, delta_v=spec.delta_v
         )

@@ -36,8 +36,8 @@ def test_one_picture(
     truth = scenes / "labels" / "scene1.png"
     image = scenes / "images" / "scene1.png"
     assert visualize(tiny_run, image, "--truth", truth, "--out", out, "--open") == 0
-    words = ("overlay", "pca", "foreground", "heat", "margin", "errors", "scatter_pca")
-    words += ("scatter_lda",)
+    words = ("overlay", "pca", "foreground", "heat", "margin", "errors", "pca_scatter")
+    words += ("lda_scatter",)
     assert {p.name for p in out.iterdir()} == {f"scene1_{w}.png" for w in words} | {"scene1.html"}
     assert opened == [(out / "scene1.html").as_uri()]
     said = capsys.readouterr()
@@ -75,7 +75,7 @@ def test_a_folder_gets_an_index_and_pages_that_lead_on(
     links = re.findall(r"<nav>(.*?)</nav>", (out / "scene1.html").read_text())[0]
     assert re.findall(r'href="([^"]+)"', links) == ["scene0.html", "index.html", "scene2.html"]
     assert info(out / "scene1.html")["bandwidth"] == 0.75
-    assert not list(out.glob("*scatter_pca.png"))
+    assert not list(out.glob("*pca_scatter.png"))
     for address in re.findall(r'href="([^"]+)"', index):
         assert (out / address).is_file(), address
 
