@@ -101,6 +101,6 @@ def tell(scores: Scores, out: Path, page: Path) -> str:
         f"AP50 {s['AP50']:.3f}\n"
         f"look at    {page}\n"
         f"pictures   {out / 'predictions'}\n"
-        f"the run    {out / 'run'} (curves in results.png)\n"
+        f"the run    {out / 'run'} (curves in results.html)\n"
         f"next       embedseg predict {out / 'run'} YOUR_IMAGES --out predictions"
     )

@@ -11,7 +11,7 @@ from embedseg.data import open_dataset
 from embedseg.data.splits import read_names
 from embedseg.ensemble import Ensemble
 from embedseg.io import InputError, read_labels
-from embedseg.io.label_files import MARKS, SUFFIXES
+from embedseg.io.label_files import ENDINGS, MARKS, bare_stem
 from embedseg.metrics import Scores
 from embedseg.metrics.table import Pair, score_image
 from embedseg.model import Model
@@ -22,11 +22,12 @@ _log = logging.getLogger(__name__)
 def evaluate_folders(prediction: Path, truth: Path) -> tuple[Scores, dict[str, str]]:
     """Score label files of `prediction` against those of `truth` of the same stem.
 
-    Stems are compared without an ending such as _labels or _label. Returns the scores and the
-    reason for each truth that could not be scored: no prediction for it, another size, unreadable.
-    Raises InputError when nothing can be scored.
+    Stems are compared without an ending such as _labels or _label. Either may be one file: it is
+    then scored alone, whatever it is called if both are. Returns the scores and the reason for each
+    truth that could not be scored: no prediction for it, another size, unreadable. Predictions
+    without a truth are named in a warning. Raises InputError when nothing can be scored.
     """
-    predicted, true = label_files(prediction), label_files(truth)
+    predicted, true = _both(prediction, truth)
     failures: dict[str, str] = {}
 
     def pairs() -> Iterator[Pair]:
@@ -48,6 +49,23 @@ def evaluate_folders(prediction: Path, truth: Path) -> tuple[Scores, dict[str, s
     return score_pairs(pairs(), failures, truth), failures
 
 
+def _both(prediction: Path, truth: Path) -> tuple[dict[str, Path], dict[str, Path]]:
+    """Return the predictions and the truths to score by stem; see `evaluate_folders`."""
+    predicted, true = label_files(prediction), label_files(truth)
+    if prediction.is_file():
+        stem = next(iter(true if truth.is_file() else predicted))
+        if stem not in true:
+            raise InputError(f"{truth}: no label file of the name of {prediction}; name one file")
+        return {stem: prediction}, {stem: true[stem]}
+    extra = sorted({*predicted} - {*true})
+    if extra and not truth.is_file():
+        _log.warning(
+            "%s: no truth for %d predictions, such as %s; they are not scored",
+            truth, len(extra), predicted[extra[0]].name,
+        )  # fmt: skip
+    return predicted, true
+
+
 def label_files(folder: Path) -> dict[str, Path]:
     """Return the label files of a folder (or one file) by bare stem, sorted, hidden ones left out.
 
@@ -55,10 +73,10 @@ def label_files(folder: Path) -> dict[str, Path]:
     InputError where two files are left for one stem.
     """
     if folder.is_file():
-        return {"image": folder}
+        return {bare_stem(folder.stem): folder}
     if not folder.is_dir():
         raise InputError(f"{folder}: no such file or folder of label images")
-    files = [p for p in sorted(folder.iterdir()) if p.suffix.lower() in SUFFIXES]
+    files = [p for p in sorted(folder.iterdir()) if p.suffix.lower() in ENDINGS]
     files = [p for p in files if not p.name.startswith(".")]
     marked = [p for p in files if p.stem.endswith(MARKS)]
     chosen: dict[str, Path] = {}
@@ -74,13 +92,6 @@ def label_files(folder: Path) -> dict[str, Path]:
             folder, marked[0].name, len(lone), lone[0],
         )  # fmt: skip
     return chosen
-
-
-def bare_stem(stem: str) -> str:
-    """Return a stem without an ending such as _rgb or _label, which pairs carry."""
-    for suffix in (*MARKS, "_rgb"):
-        stem = stem.removesuffix(suffix)
-    return stem
 
 
 def evaluate_model(

@@ -11,10 +11,11 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from embedseg._cv2 import cv2
-from embedseg.evaluate import bare_stem, label_files
+from embedseg.evaluate import label_files
 from embedseg.inference.result import Segmentation
 from embedseg.inference.spec import ModelSpec
 from embedseg.io import InputError, read_image, read_labels, write_image
+from embedseg.io.label_files import bare_stem
 from embedseg.io.output_names import unique_names
 from embedseg.metrics import score_image
 from embedseg.model import Model
@@ -167,7 +168,7 @@ def explore(out: Path, seen: Seen, spec: ModelSpec, links: Mapping[str, str]) ->
         seen.truth,
         delta_v=spec.delta_v,
         delta_d=spec.delta_d,
-        bandwidth=bandwidth_of(spec),
+        bandwidth=None if spec.method == "spatial" else bandwidth_of(spec),
         bandwidth_from="tuned" if "bandwidth" in spec.clusterer_options else "default",
         threshold=spec.foreground_threshold,
         min_points=options.get("min_points"),

@@ -7,6 +7,8 @@ from pathlib import Path
 from embedseg.commands import lane_scores
 from embedseg.commands.common import PARTLY_FAILED, add_device, add_views, load_joint
 
+SHOWN = 10  # failures; the others are counted
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of `evaluate`."""
@@ -64,8 +66,10 @@ def run(arguments: argparse.Namespace) -> int:
         if path is not None:
             with atomic_path(path) as temporary:
                 write(temporary)
-    for reason in failures.values():
+    for reason in [*failures.values()][:SHOWN]:
         print(f"embedseg: {reason}", file=sys.stderr)
+    if len(failures) > SHOWN:
+        print(f"embedseg: ... and {len(failures) - SHOWN} more that failed", file=sys.stderr)
     return PARTLY_FAILED if failures else 0
 
 

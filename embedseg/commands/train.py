@@ -30,7 +30,7 @@ def run(argv: Sequence[str]) -> int:
         if (run / "config.yaml").is_file():
             raise KeyboardInterrupt(f"go on with: embedseg train --resume {run}") from None
         raise
-    print(f"done: {run} (curves in {run / 'results.png'}, pictures in {run / 'samples'})")
+    print(f"done: {run} (curves and pictures in {run / 'results.html'})")
     return 0
 
 

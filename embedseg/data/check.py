@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -55,21 +55,10 @@ class DataReport:
     @property
     def notes(self) -> list[str]:
         """What is odd but usable, one sentence each."""
-        notes = [f"{check.name}: {note}" for check in self.samples for note in check.notes]
-        if not self.looks_like_masks:
-            return notes
-        (only,) = next(check.ids for check in self.samples if check.ids)
-        return [
-            f"every label has the one id {only}: these look like masks of the foreground; give "
-            "each object of a picture its own number",
-            *notes,
-        ]
-
-    @property
-    def looks_like_masks(self) -> bool:
-        """Whether all pictures label one and the same id, as masks of the foreground do."""
-        ids = [check.ids for check in self.samples if check.ids]
-        return len(ids) > 1 and len(ids[0]) == 1 and set(ids) == {ids[0]}
+        masks = masks_instead(check.ids for check in self.samples)
+        if masks:  # that they have many pieces goes without saying
+            return [masks]
+        return [f"{check.name}: {note}" for check in self.samples for note in check.notes]
 
     @property
     def ok(self) -> bool:
@@ -95,6 +84,17 @@ class DataReport:
             if len(texts) > limit:
                 lines.append(f"{kind:<6} ... and {len(texts) - limit} more")
         return "\n".join(lines)
+
+
+def masks_instead(ids: Iterable[Sequence[int]]) -> str | None:
+    """Return what is wrong if all pictures with labels have one and the same id, as masks do."""
+    labelled = [tuple(of_one) for of_one in ids if len(of_one)]
+    if len(labelled) < 2 or len(labelled[0]) > 1 or {*labelled} != {labelled[0]}:
+        return None
+    return (
+        f"every label has the one id {labelled[0][0]}: these look like masks of the foreground; "
+        "give each object of a picture its own number"
+    )
 
 
 def check_data(where: str | Path | Dataset) -> DataReport:

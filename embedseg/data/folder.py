@@ -1,5 +1,6 @@
 """Generic data: a folder of images and a folder of label images, paired by the files' stems."""
 
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 
@@ -7,8 +8,9 @@ from embedseg.data.pairs import Pair, load_by_name, proper
 from embedseg.data.sample import Dataset
 from embedseg.data.splits import IMAGE_ENDINGS, find_splits
 from embedseg.io import InputError
+from embedseg.io.label_files import ENDINGS as LABEL_ENDINGS
+from embedseg.io.label_files import bare_stem
 
-LABEL_ENDINGS = (".png", ".tif", ".tiff", ".npy", ".bmp")
 IMAGE_FOLDERS = ("images", "image", "imgs", "img")
 LABEL_FOLDERS = ("labels", "label", "masks", "mask", "instances")
 SEMANTIC_FOLDER = "semantic"
@@ -23,6 +25,8 @@ def folder(
 ) -> Dataset:
     """Open pairs of an image and a label image with the same stem (`a.jpg` and `a.png`).
 
+    Or one that is marked (`a_mask.png`, `a_label.png`, beside `a.jpg` or `a_rgb.jpg`).
+
     Either `directory`, which holds `images/` and `labels/` (or img, masks, ... and, if it exists,
     `semantic/` with the class of each pixel, 255 = ignore), or the folders themselves under any
     name. An image without labels is left out with a logged warning, likewise labels without an
@@ -33,9 +37,10 @@ def folder(
         folder_pairs(directory, image_dir=image_dir, label_dir=label_dir, semantic_dir=semantic_dir)
     )
     if not pairs:
+        root = Path(directory or str(image_dir))
         raise InputError(
-            f"{directory or image_dir}: no image has the stem of a label file; a pair is called "
-            "images/a.jpg and labels/a.png"
+            f"{root}: no image has the stem of a label file; a pair is called images/a.jpg and "
+            f"labels/a.png{_likely_reason(root)}"
         )
     names = list(pairs)
     splits = find_splits(Path(directory), names) if directory is not None else {}
@@ -59,8 +64,8 @@ def folder_pairs(
         if semantic_dir is None and (root / SEMANTIC_FOLDER).is_dir():
             semantic_dir = root / SEMANTIC_FOLDER
     images = _by_stem(image_dir, IMAGE_ENDINGS)
-    labels = _by_stem(label_dir, LABEL_ENDINGS)
-    semantic = _by_stem(semantic_dir, LABEL_ENDINGS)
+    labels = _called_as(images, _by_stem(label_dir, LABEL_ENDINGS))
+    semantic = _called_as(images, _by_stem(semantic_dir, LABEL_ENDINGS))
     return {
         stem: Pair(
             stem,
@@ -83,6 +88,34 @@ def _by_stem(directory: str | Path | None, endings: tuple[str, ...]) -> dict[str
         if file.suffix.lower() in endings and not file.name.startswith("."):
             files.setdefault(file.stem, []).append(file)
     return files
+
+
+def _called_as(
+    images: Mapping[str, list[Path]], labels: Mapping[str, list[Path]]
+) -> dict[str, list[Path]]:
+    """Return label files by the stems of their images, also those marked as labels by name."""
+    found = {stem: [*files] for stem, files in labels.items() if stem in images}
+    for stem, files in labels.items():
+        if stem not in images:
+            bare = bare_stem(stem)
+            known = (name for name in (bare, f"{bare}_rgb") if name in images)
+            name = next((name for name in known if name not in labels), stem)
+            found.setdefault(name, []).extend(files)
+    return found
+
+
+def _likely_reason(root: Path) -> str:
+    """Return what may be the matter with a folder without a pair, to be added to a sentence."""
+    for name in (*LABEL_FOLDERS, *IMAGE_FOLDERS):
+        for path in sorted((root / name).iterdir()) if (root / name).is_dir() else ():
+            if path.is_dir():
+                return (
+                    f"; {path} is a folder in a folder and not read: give each such folder its own "
+                    "data set, joined by ' + '"
+                )
+            if name in LABEL_FOLDERS and path.suffix.lower() in (".jpg", ".jpeg", ".webp"):
+                return f"; {path} is no label file: JPEG changes ids, save labels as PNG or TIFF"
+    return ""
 
 
 def _one_of(root: Path, names: tuple[str, ...]) -> Path:

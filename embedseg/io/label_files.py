@@ -13,8 +13,16 @@ from embedseg.labels import IGNORE
 
 LARGEST = int(np.iinfo(np.int32).max)
 ZLIB_LEVEL = 1  # half of the time of the usual 6; labels become a few kB either way
-SUFFIXES = (".png", ".tif", ".tiff", ".npy")
+SUFFIXES = (".png", ".tif", ".tiff", ".npy")  # that are written
+ENDINGS = (*SUFFIXES, ".bmp")  # that are read
 MARKS = ("_mask", "_masks", "_label", "_labels")  # at the end of a stem: the file holds labels
+
+
+def bare_stem(stem: str) -> str:
+    """Return a stem without an ending such as _rgb or _label, which pairs carry."""
+    for mark in (*MARKS, "_rgb"):
+        stem = stem.removesuffix(mark)
+    return stem
 
 
 def read_labels(path: str | Path) -> npt.NDArray[np.int32]:

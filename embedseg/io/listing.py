@@ -46,7 +46,10 @@ def _from_stdin(stdin: TextIO) -> set[Path]:
 def _expand(item: str | Path) -> set[Path]:
     path = Path(item)
     if path.is_dir():
-        return _images(path.iterdir(), f"the folder {item} holds no image")
+        inside = sorted(path.iterdir())
+        folders = [p.name for p in inside if p.is_dir()]
+        deeper = f" but folders, such as {folders[0]}: write '{item}/**/*'" if folders else ""
+        return _images(inside, f"the folder {item} holds no image{deeper}")
     if not path.exists() and glob.has_magic(str(item)):
         matches = glob.glob(str(item), recursive=True)  # noqa: PTH207  Path.glob takes no absolute
         return _images(map(Path, matches), f"the pattern {item} matches no image")

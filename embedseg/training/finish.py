@@ -29,9 +29,16 @@ def tune_at_end(
         return
     try:
         refuse_test(validation)
+        if len(validation) < LEAST_IMAGES:
+            logger.info(
+                "not tuned: %d images are held out, %d are needed; embedseg tune %s --data "
+                "KIND:WHERE takes others",
+                len(validation), LEAST_IMAGES, run,
+            )  # fmt: skip
+            return
         count = affordable(run, validation, seconds, device, amp)
         if count < LEAST_IMAGES:
-            logger.info("not tuned (images or time too few); embedseg tune %s does it", run)
+            logger.info("not tuned: training was too short; embedseg tune %s does it", run)
             return
         found = tune_run(run, samples=spread(validation, count), quick=True, device=device, amp=amp)
         logger.info("tuned: %s", found.describe())
@@ -43,8 +50,6 @@ def tune_at_end(
 
 def affordable(run: Path, samples: Dataset, seconds: float, device: str, amp: Amp) -> int:
     """Return how many images can be tuned on, from the time that one takes."""
-    if len(samples) < LEAST_IMAGES:
-        return len(samples)
     model = Model.load(find_weights(run), device=device, amp=amp)
     image = samples[0].image
     model.segment(image)  # the first call is slower

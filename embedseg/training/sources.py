@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from embedseg.data import Dataset, open_dataset, resize
+from embedseg.data.check import masks_instead
 from embedseg.data.lane_sample import LaneSample, lane_sample
 from embedseg.data.sample import Sample
 from embedseg.data.splits import read_names
@@ -66,11 +67,15 @@ def _read(training: Dataset, validation: Dataset, spec: str) -> Dataset:
             validation.load(name)  # not kept: it may be large
     except InputError as error:
         raise InputError(f"{error}; embedseg check-data lists all that is wrong") from error
-    if not any((sample.labels > 0).any() for sample in training):
+    ids = [np.unique(sample.labels[sample.labels > 0]).tolist() for sample in training]
+    if not any(ids):
         raise InputError(
             f"{spec}: no training image has an instance (every label is 0); run "
             "embedseg check-data on it"
         )
+    masks = masks_instead(ids)
+    if masks:
+        logger.warning("%s: %s", spec, masks)
     return training
 
 

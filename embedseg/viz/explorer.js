@@ -70,8 +70,10 @@ class Explorer {
     this.scatter.means = this.rows.filter((row) => row.cells);
     this.table.selected = this.selected;
     this.table.show(this.rows);
-    $("bandwidth").value = this.bandwidth;
-    $("bandwidth-value").textContent = this.bandwidth.toFixed(2);
+    if (this.bandwidth !== null) {
+      $("bandwidth").value = this.bandwidth;
+      $("bandwidth-value").textContent = this.bandwidth.toFixed(2);
+    }
     this.showSelection();
   }
 
@@ -185,7 +187,8 @@ class Explorer {
     if (ends) {
       const gap = this.gapBetween(ends[0].cell, ends[1].cell), apart = gap > this.bandwidth;
       const names = this.pins.length === 2 ? "A–B" : "to A";
-      parts.push(`${names} <b>${fixed(gap)}</b> <span class="${apart ? "apart" : "near"}">${apart ? "beyond" : "within"} the bandwidth</span>`);
+      const where = `<span class="${apart ? "apart" : "near"}">${apart ? "beyond" : "within"} the bandwidth</span>`;
+      parts.push(`${names} <b>${fixed(gap)}</b> ${this.bandwidth === null ? "" : where}`);
     }
     $("readout").innerHTML = parts.join(" &nbsp;·&nbsp; ") || "Hover the image; click to pin a pixel.";
   }

@@ -49,7 +49,7 @@ def write_explorer(  # noqa: PLR0913  (all of it is what one page shows)
     *,
     delta_v: float = 0.5,
     delta_d: float = 1.5,
-    bandwidth: float,
+    bandwidth: float | None,
     threshold: float = 0.5,
     bandwidth_from: str = "in use",
     min_points: int | None = None,
@@ -68,7 +68,8 @@ def write_explorer(  # noqa: PLR0913  (all of it is what one page shows)
 
     `image` (H, W, 3) uint8; `embedding` (E, h, w) of any size; `foreground` a mask or probability
     (H, W) or (h, w), taken where >= `threshold`; `labels` and `truth` (H, W). `bandwidth` is the
-    one that the slider begins at, marked by the words `bandwidth_from` ("tuned"); the slider
+    one that the slider begins at, marked by the words `bandwidth_from` ("tuned"); without one there
+    is no slider, for a model whose vectors mean-shift does not cluster. The slider
     clusters the foreground as `clustering.MeanShift` does with `min_points`, `border_step` and, if
     `gaussian`, its Gaussian kernel, on the page's own embedding, which is quantised and, beyond
     512 x 512 x 16 values, thinned out. Of the foreground only the pixels of `core` (h, w) found

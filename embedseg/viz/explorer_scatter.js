@@ -103,9 +103,11 @@ class Scatter {
       const [cx, cy] = [x + scale * px, y - scale * py];
       c.globalAlpha = this.selected.has(id) ? 0.9 : this.selected.size ? calm / 4 : calm;
       c.lineWidth = (this.selected.has(id) ? 2 : 1) * this.ratio;
-      c.beginPath();
-      c.arc(cx, cy, scale * this.data.info.delta_v, 0, 2 * Math.PI);
-      c.stroke();
+      if (this.data.info.bandwidth !== null) {
+        c.beginPath();
+        c.arc(cx, cy, scale * this.data.info.delta_v, 0, 2 * Math.PI);
+        c.stroke();
+      }
       if (numbered) c.fillText(id, cx + 3 * this.ratio, cy - 3 * this.ratio);
       c.fillRect(cx - 1.5 * this.ratio, cy - 1.5 * this.ratio, 3 * this.ratio, 3 * this.ratio);
     }

@@ -21,6 +21,10 @@ function radios(box, entries, chosen, pick) {
 
 function wireSlider(explorer) {
   const { delta_v, delta_d, bandwidth } = explorer.info, slider = $("bandwidth");
+  if (bandwidth === null) { // the model does not cluster by mean-shift
+    for (const part of document.querySelectorAll(".of-mean-shift")) part.hidden = true;
+    return;
+  }
   const top = Math.max(2 * delta_d, 1.25 * bandwidth), low = Math.min(delta_v, bandwidth) / 4;
   Object.assign(slider, { min: low, max: top, step: (top - low) / 400, value: bandwidth });
   const share = (value) => (value - low) / (top - low);
@@ -79,8 +83,9 @@ function keyActions(explorer, layers) {
     slider.dispatchEvent(new Event("input"));
     slider.dispatchEvent(new Event("change"));
   };
+  const clustering = explorer.info.bandwidth === null ? {} : { "[": () => nudge(-1), "]": () => nudge(1) };
   const actions = {
-    "[": () => nudge(-1), "]": () => nudge(1),
+    ...clustering,
     "+": () => explorer.stage.zoom(1.5), "=": () => explorer.stage.zoom(1.5), "-": () => explorer.stage.zoom(1 / 1.5), 0: () => explorer.stage.fit(),
     m: () => explorer.merge(), s: () => explorer.split(), n: () => explorer.carve(),
     o: () => flip("outlines"), h: () => flip("heat-on"), "?": () => $("help").showModal(), Escape: () => explorer.clear(),

@@ -75,6 +75,6 @@ def _card(row: SummaryRow, embedded: bool) -> str:
             f'<div class="shot">{shot}</div>'
         )  # fmt: skip
     facts = " · ".join(f"{escape(key)} {number(value)}" for key, value in row.facts.items())
-    words = "".join(f'<a href="{target}">{escape(word)}</a>' for word, target in links)
+    words = " ".join(f'<a href="{target}">{escape(word)}</a>' for word, target in links)
     lines = "".join(f"<p>{text}</p>" for text in (facts, words) if text)
     return f'<div class="card">{shot}<h3>{escape(row.name)}</h3>{lines}</div>\n'

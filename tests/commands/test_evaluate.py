@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from embedseg.cli import main
 from embedseg.commands.common import PARTLY_FAILED
@@ -24,6 +25,40 @@ def test_two_files_of_one_picture_are_refused(tmp_path: Path) -> None:
     found = fill(tmp_path / "p", "a.png", "a.tif")
     with pytest.raises(InputError, match="keep one of them"):
         evaluate_folders(found, truth)
+
+
+def test_one_file_is_scored_alone(tmp_path: Path) -> None:
+    truth = fill(tmp_path / "t", "a.png", "b.png")
+    found = fill(tmp_path / "p", "a_labels.tif", "b_labels.tif")
+    for pair in ((found, truth / "b.png"), (found / "b_labels.tif", truth)):
+        scores, failures = evaluate_folders(*pair)
+        assert [row[0] for row in scores.rows] == ["b"] and not failures
+    scores, failures = evaluate_folders(found / "a_labels.tif", truth / "b.png")  # as it was told
+    assert len(scores.images) == 1 and not failures
+    with pytest.raises(InputError, match="no label file of the name of"):
+        evaluate_folders(fill(tmp_path / "q", "c.png") / "c.png", truth)
+
+
+def test_predictions_without_a_truth_are_spoken_of(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    truth, found = fill(tmp_path / "t", "a.png"), fill(tmp_path / "p", "a.png", "b.png", "c.png")
+    evaluate_folders(found, truth)
+    assert "no truth for 2 predictions, such as b.png" in caplog.text
+
+
+def test_many_failures_are_counted(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    truth = fill(tmp_path / "t", *(f"{k}.png" for k in range(15)))
+    code = main(["evaluate", str(fill(tmp_path / "p", "3.png")), str(truth)])
+    lines = capsys.readouterr().err.splitlines()
+    assert code == PARTLY_FAILED and len(lines) == 11
+    assert lines[-1].endswith("... and 4 more that failed")
+
+
+def test_bitmaps_are_labels(tmp_path: Path) -> None:
+    Image.fromarray(np.eye(8, dtype=np.uint8)).save(tmp_path / "a.bmp")
+    scores, _ = evaluate_folders(tmp_path, fill(tmp_path / "p", "a.png"))
+    assert scores.summary["SBD"] == 1
 
 
 def test_hidden_files_are_no_labels(tmp_path: Path) -> None:

@@ -80,6 +80,7 @@ def test_masks_of_the_foreground_are_suspected(root):
         mask[4:20, 4:20] = 255
         add(root, name, mask, size=(24, 24))
     assert "every label has the one id 255: these look like masks" in check_data(root).notes[0]
+    assert len(check_data(root).notes) == 1, "pieces and the like go without saying"
     mask[4:10] = 1
     add(root, "c", mask, size=(24, 24))
     assert not check_data(root).notes

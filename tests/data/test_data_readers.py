@@ -130,6 +130,34 @@ def test_folder_under_any_name_with_classes(tmp_path):
         folder(tmp_path, image_dir=tmp_path / "x", label_dir=tmp_path / "y")
 
 
+@pytest.mark.parametrize(
+    ("image", "label"),
+    [("x.jpg", "x_mask.png"), ("x_rgb.png", "x_label.png"), ("x_rgb.png", "x.bmp")],
+)
+def test_folder_pairs_labels_that_are_marked_by_name(tmp_path, image, label):
+    for part, name, pixels in (("images", image, PICTURE), ("labels", label, LABELS)):
+        (tmp_path / part).mkdir()
+        Image.fromarray(pixels).save(tmp_path / part / name)
+    data = folder(tmp_path)
+    assert data.names == [Path(image).stem]
+    np.testing.assert_array_equal(data[0].labels, LABELS)
+    Image.fromarray(LABELS).save(tmp_path / "labels" / "x_masks.png")
+    with pytest.raises(InputError, match="keep one of them"):
+        folder(tmp_path)
+
+
+def test_folder_says_why_nothing_fits(tmp_path):
+    for part in ("images", "labels"):
+        (tmp_path / part).mkdir()
+        Image.fromarray(PICTURE).save(tmp_path / part / "a.jpg")
+    with pytest.raises(InputError, match=r"a\.jpg is no label file: JPEG changes ids"):
+        folder(tmp_path)
+    (tmp_path / "labels" / "a.jpg").unlink()
+    (tmp_path / "labels" / "plate1").mkdir()
+    with pytest.raises(InputError, match="plate1 is a folder in a folder and not read"):
+        folder(tmp_path)
+
+
 def test_folder_leaves_out_lonely_files_and_says_so(tmp_path, caplog):
     root = write_pair(write_pair(tmp_path, "a"), "b")
     (root / "labels/b.npy").unlink()

@@ -67,6 +67,14 @@ def test_inputs_that_stand_for_nothing(folder, inputs, complaint):
         list_images(inputs)
 
 
+def test_a_folder_of_folders_says_what_to_write(tmp_path):
+    (tmp_path / "plate1").mkdir()
+    with pytest.raises(
+        InputError, match=r"holds no image but folders, such as plate1: write '.*/\*\*/\*'"
+    ):
+        list_images(tmp_path)
+
+
 def test_empty_standard_input(folder):
     with pytest.raises(InputError, match="no path came on the standard input"):
         list_images("-", stdin=io.StringIO("\n"))

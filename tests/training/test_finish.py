@@ -43,9 +43,9 @@ def test_a_short_training_is_not_tuned(run: Path, scenes: Path, monkeypatch, cap
     monkeypatch.setattr(finish, "tune_run", lambda *_, **k: calls.append(len(k["samples"])))
     data = open_dataset(f"folder:{scenes}")
     tune_at_end(run, data, 0.5, **CPU)
-    assert not calls and "too few" in caplog.text
+    assert not calls and "training was too short" in caplog.text
     tune_at_end(run, data.subset(data.names[:3]), 1e6, **CPU)
-    assert not calls
+    assert not calls and "3 images are held out, 4 are needed" in caplog.text
     monkeypatch.setattr(finish, "spread", lambda samples, most: samples.names[:most])
     monkeypatch.setattr(finish, "LOOKS", 1e-9)
     with pytest.raises(AttributeError):  # our tune_run returns nothing to describe

@@ -357,6 +357,24 @@ def test_nothing_to_see(browser, tmp_path, count):
     assert browser.errors == []
 
 
+def test_a_model_without_mean_shift_has_no_slider(browser, tmp_path):
+    path = write_explorer(
+        tmp_path / "e.html", photo(TRUTH), EMBEDDING, TRUTH > 0, LABELS, TRUTH, bandwidth=None
+    )
+    show(browser, path)
+    assert "andwidth" not in text(browser, "main")
+    browser.press("#help-open")
+    assert "andwidth" not in text(browser, "#help") and "delta_v" not in text(browser, "#help")
+    browser.run("document.querySelector('#help').close()")
+    for key in "[]":
+        browser.key(key)
+    for place in ((9, 9), (60, 40)):
+        browser.click(*at_pixel(browser, *place))
+    assert "A–B" in text(browser, "#readout") and "andwidth" not in text(browser, "#readout")
+    np.testing.assert_array_equal(labels_of(browser), LABELS)
+    assert browser.errors == []
+
+
 def test_grid_coarser_than_the_image(browser, tmp_path):
     embedding = EMBEDDING[:, ::3, ::3]
     path = write_explorer(
