@@ -1,11 +1,11 @@
-"""From a trained model and many pictures to files: labels, overlays, one summary.csv.
+"""From a trained model and many pictures to files: labels, overlays, summary.csv, counts.csv.
 
 Several pictures are worked on at a time, each by one thread (`embedseg.side_by_side`).
 """
 
 import logging
 import time
-from collections.abc import Collection, Generator, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,6 +17,7 @@ from sklearn.base import clone
 from tqdm import tqdm
 
 from embedseg.ensemble import Ensemble
+from embedseg.inference.measure import COLUMNS
 from embedseg.inference.result import (
     DEFAULT_PRODUCTS,
     check_products,
@@ -37,6 +38,8 @@ NO_MEMORY = (
     "can't allocate memory", "not enough memory", "out of memory", "insufficient memory",
     "failed to allocate", "bad_alloc", "bad allocation", "alloc_failed",
 )  # fmt: skip
+
+COUNTS = ("image", "instances", "area")  # the columns of counts.csv
 
 Table = list[dict[str, Any]]
 
@@ -94,14 +97,16 @@ def predict_files(
     foreground: Path | None = None,
     clusterer: Any = None,
 ) -> Outcome:
-    """Segment every picture and write its `products` and one `summary.csv` into `out`.
+    """Segment every picture and write its `products`, `summary.csv` and `counts.csv` into `out`.
 
+    The summary has a row for each instance, `counts.csv` one for each picture, also for one in
+    which nothing was found: image, instances, area (of them all, in pixels).
     `foreground` is a folder of masks (the picture's stem, any image or label format; not 0 is
     foreground) to use instead of the predicted one. A picture that cannot be read or segmented is
     reported and the rest goes on; its reason is in the outcome. One for which the memory did not
     suffice beside others is tried again alone at the end. Pictures of one stem are told
-    apart by the names of their folders, or by their endings (`unique_names`). A summary of other
-    pictures that lies in `out` keeps their rows.
+    apart by the names of their folders, or by their endings (`unique_names`). Tables of other
+    pictures that lie in `out` keep their rows.
     """
     check_products(products)
     started, outcome, names = time.monotonic(), Outcome(), unique_names(images)
@@ -127,8 +132,9 @@ def predict_files(
                 job(path)
     finally:
         outcome.instances = {names[path]: len(tables[path]) for path in images if path in tables}
-        rows = [row for path in images for row in tables.get(path, [])]
-        add_to_summary(out / "summary.csv", rows, outcome.instances)
+        done = [(names[path], tables[path]) for path in images if path in tables]
+        add_to_table(out / "summary.csv", COLUMNS, [row for _, rows in done for row in rows], done)
+        add_to_table(out / "counts.csv", COUNTS, [count_row(*one) for one in done], done)
     outcome.seconds = time.monotonic() - started
     return outcome
 
@@ -143,10 +149,18 @@ def ended(jobs: Iterator[Any]) -> Iterator[None]:
             jobs.close()
 
 
-def add_to_summary(path: Path, rows: Table, pictures: Collection[str]) -> None:
-    """Write the rows of `pictures` behind those of other pictures that are in the file."""
-    earlier = [row for row in read_summary(path) if row["image"] not in pictures]
-    write_summary(path, [*earlier, *rows])
+def add_to_table(
+    path: Path, columns: Sequence[str], rows: Table, done: Iterable[tuple[str, Table]]
+) -> None:
+    """Write the rows of the pictures `done` behind those of others that are in the file."""
+    pictures = {name for name, _ in done}
+    earlier = [row for row in read_summary(path, columns) if row["image"] not in pictures]
+    write_summary(path, [*earlier, *rows], columns)
+
+
+def count_row(name: str, rows: Table) -> dict[str, Any]:
+    """Return the row of COUNTS of a picture with these instances."""
+    return dict(zip(COUNTS, (name, len(rows), sum(row["area"] for row in rows)), strict=True))
 
 
 class Task(NamedTuple):

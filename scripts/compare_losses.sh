@@ -10,7 +10,8 @@ set -euo pipefail
 OUT=${1:-compare_losses}
 SEEDS=${2:-0,1}
 DATA=${3:-roads leaves}
-A1=${EMBEDSEG_DATA:-../shared/data}/cvppp/A1
+case $DATA in *leaves*) : "${EMBEDSEG_DATA:?name the folder that holds cvppp/A1}" ;; esac
+A1=${EMBEDSEG_DATA:-}/cvppp/A1
 PYTHON=${PYTHON:-python}
 export OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 NUMBA_NUM_THREADS=1
 

@@ -106,21 +106,23 @@ def check_products(products: Sequence[str]) -> Sequence[str]:
     return products
 
 
-def write_summary(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Write rows of `measure` as CSV."""
+def write_summary(
+    path: Path, rows: Sequence[Mapping[str, Any]], columns: Sequence[str] = COLUMNS
+) -> None:
+    """Write rows of `measure`, or of other `columns`, as CSV."""
     with atomic_path(path) as temporary, open_text(temporary, "w") as file:
-        writer = csv.DictWriter(file, COLUMNS)
+        writer = csv.DictWriter(file, columns)
         writer.writeheader()
         writer.writerows(rows)
 
 
-def read_summary(path: Path) -> list[dict[str, str]]:
+def read_summary(path: Path, columns: Sequence[str] = COLUMNS) -> list[dict[str, str]]:
     """Return the rows of a summary that `write_summary` wrote; none of a file of other columns."""
     if not path.is_file():
         return []
     with open_text(path, "r") as file:
         reader = csv.DictReader(file)
-        return list(reader) if tuple(reader.fieldnames or ()) == COLUMNS else []
+        return list(reader) if tuple(reader.fieldnames or ()) == tuple(columns) else []
 
 
 def open_text(path: Path, mode: Literal["r", "w"]) -> TextIO:

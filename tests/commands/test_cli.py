@@ -329,7 +329,7 @@ def test_full_disk_leaves_nothing_half_written(
     image = scenes / "images" / "scene0.png"
     code, _, _ = run(capsys, "predict", tiny_run, image, "--out", tmp_path / "out")
     assert code == FAILED and "no space left" in caplog.text
-    assert {p.name for p in (tmp_path / "out").iterdir()} <= {"summary.csv"}
+    assert {p.name for p in (tmp_path / "out").iterdir()} <= {"summary.csv", "counts.csv"}
 
 
 def test_a_moved_run_still_loads(

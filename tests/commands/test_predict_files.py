@@ -4,11 +4,12 @@ import csv
 import os
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
 import embedseg
-from embedseg.io import write_image
+from embedseg.io import write_image, write_labels
 from embedseg.model import Model
 from embedseg.predict import predict_files
 from tests.scenes import discs
@@ -45,6 +46,23 @@ def listed(out: Path) -> set[str]:
     """Return the pictures of a summary."""
     with (out / "summary.csv").open(newline="", errors="surrogateescape") as file:
         return {row["image"] for row in csv.DictReader(file)}
+
+
+def test_a_picture_without_an_instance_is_counted(
+    tiny_run: Path, pictures: list[Path], tmp_path: Path
+) -> None:
+    masks, out = tmp_path / "masks", tmp_path / "out"
+    for path in pictures[:2]:
+        write_labels(masks / path.name, np.full((64, 64), path.stem == "a", int))
+    model = embedseg.load(tiny_run, device="cpu")
+    outcome = predict_files(model, pictures[:2], out, foreground=masks)
+    assert outcome.instances["a"] > 0 and listed(out) == {"a"}
+    predict_files(model, pictures[3:], out)
+    with (out / "counts.csv").open(newline="") as file:
+        counts = {row["image"]: row for row in csv.DictReader(file)}
+    assert counts["b"] == {"image": "b", "instances": "0", "area": "0"}
+    assert counts["a"] == {"image": "a", "instances": str(outcome.instances["a"]), "area": "4096"}
+    assert [*counts] == ["a", "b", "c"]
 
 
 @pytest.mark.parametrize("error", NO_MEMORY, ids=lambda e: type(e).__name__)
