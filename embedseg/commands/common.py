@@ -12,6 +12,15 @@ if TYPE_CHECKING:
 FAILED, WRONG_USAGE, PARTLY_FAILED, INTERRUPTED = 1, 2, 3, 130  # exit codes; 2 is argparse's
 
 
+def counted(number: int, noun: str) -> str:
+    """Return a number with its noun.
+
+    >>> counted(1, "image"), counted(0, "image")
+    ('1 image', '0 images')
+    """
+    return f"{number} {noun}" + ("" if number == 1 else "s")
+
+
 def add_nothing(parser: argparse.ArgumentParser) -> None:
     """Add no argument."""
 

@@ -12,6 +12,7 @@ from embedseg.commands.common import (
     add_device,
     add_model,
     add_views,
+    counted,
     load_joint,
 )
 
@@ -80,7 +81,8 @@ def run(arguments: argparse.Namespace) -> int:
     )
     done, failed = len(outcome.instances), len(outcome.failures)
     count = sum(outcome.instances.values())
-    print(f"{done} images, {count} instances, {outcome.seconds:.1f} s -> {arguments.out}")
+    what = f"{counted(done, 'image')}, {counted(count, 'instance')}"
+    print(f"{what}, {outcome.seconds:.1f} s -> {arguments.out}")
     if failed:
         print(f"{failed} of {done + failed} images failed, see above", file=sys.stderr)
     return (PARTLY_FAILED if done else FAILED) if failed else 0

@@ -4,7 +4,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from embedseg.commands.common import FAILED, PARTLY_FAILED, add_device, load_model
+from embedseg.commands.common import FAILED, PARTLY_FAILED, add_device, counted, load_model
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -46,7 +46,8 @@ def run(arguments: argparse.Namespace) -> int:
         return FAILED
     name = INDEX if len(images) > 1 else f"{next(iter(outcome.instances))}.html"
     page = arguments.out / name
-    print(f"{done} images, {sum(outcome.instances.values())} instances: open {page}")
+    count = sum(outcome.instances.values())
+    print(f"{counted(done, 'image')}, {counted(count, 'instance')}: open {page}")
     if arguments.open:
         import webbrowser
 

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Mapping
 from functools import partial
+from pathlib import Path
 
 from embedseg.data.sample import Dataset, Sample
 from embedseg.names import unknown
@@ -51,9 +52,10 @@ def _part(spec: str, openers: Openers) -> Dataset:
 def _one(spec: str, openers: Openers) -> Dataset:
     name, colon, where = spec.partition(":")
     if not colon or not where:
+        here = f"; did you mean folder:{spec}?" if spec and Path(spec).is_dir() else ""
         raise ValueError(
             f"data set {spec!r} must be written name:where, as in cvppp:DIR, folder:DIR or "
-            "leaves:100"
+            f"leaves:100{here}"
         )
     if name not in openers:
         raise unknown("data set", name, openers)

@@ -93,7 +93,7 @@ def prepare(
     spec = spec_of(config)
     torch.manual_seed(config.seed)
     network = build_from_spec(spec, pretrained=True)
-    if config.network.init:
+    if config.network.init and names is None:  # a run that goes on has its own weights
         initialise(network, config.network.init)
     channels_last(network.to(device)).train()
     objective = build_objective(config)

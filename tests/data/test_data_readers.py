@@ -215,6 +215,8 @@ def test_spec_names_dataset_place_and_split(tmp_path):
         open_dataset(f"folder:{root}#vall")
     with pytest.raises(ValueError, match="unknown data set 'foldr'; did you mean 'folder'"):
         open_dataset(f"foldr:{root}")
+    with pytest.raises(ValueError, match="did you mean folder:/"):
+        open_dataset(str(tmp_path))
     with pytest.raises(ValueError, match="must be written name:where"):
         open_dataset(str(root))
 

@@ -41,6 +41,18 @@ def same(run: Path, other: Path) -> bool:
     return rows(run) == rows(other) and all(torch.equal(first[key], second[key]) for key in first)
 
 
+def test_a_run_that_goes_on_needs_no_longer_what_it_began_from(tmp_path: Path, monkeypatch) -> None:
+    data = write_folder(tmp_path / "data", count=6)
+    begin = train(read_config(arguments(data, tmp_path / "begin", *SHORT, "--epochs=1")))
+    words = arguments(data, tmp_path / "whole", *SHORT, "--network.init", str(begin))
+    whole = train(read_config(words))
+    words[words.index(str(tmp_path / "whole"))] = str(tmp_path / "parts")
+    run = stop_after_one_epoch(read_config(words), monkeypatch)
+    shutil.rmtree(begin)
+    train(resumed_config(run), resume=True)
+    assert same(run, whole)
+
+
 def test_pictures_added_since_change_nothing(tmp_path: Path, monkeypatch) -> None:
     """Half of them came: the split would be another, and held-out pictures would be trained on."""
     many, few = write_folder(tmp_path / "many", count=12), tmp_path / "few"
