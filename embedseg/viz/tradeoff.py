@@ -14,6 +14,21 @@ _SIZE = (6.4, 4.2)  # inches
 _AREA = (18.0, 260.0)  # points^2 of the smallest and largest disc
 _DECADES = 0.8  # costs spread over more of these are drawn on a logarithmic axis
 _TEXT = "#52585F"
+_LETTER = 5.0  # points, of a letter of a name on an average, with a margin
+
+
+class _Box(NamedTuple):
+    """Left, right, bottom and top, in points of the page."""
+
+    left: float
+    right: float
+    bottom: float
+    top: float
+
+    def meets(self, other: "_Box") -> bool:
+        """Tell whether both have a place in common."""
+        across = self.left < other.right and other.left < self.right
+        return across and self.bottom < other.top and other.bottom < self.top
 
 
 class Point(NamedTuple):
@@ -45,7 +60,7 @@ def plot_tradeoff(path: str | Path, points: Sequence[Point], *, quality: str, co
         )  # fmt: skip
         largest = max(p.size for p in points)
         for point in points:
-            area = _AREA[0] + (_AREA[1] - _AREA[0]) * point.size / largest
+            area = _disc(point.size / largest)
             bar = point.std or None
             axis.errorbar(point.cost, point.quality, bar, fmt="none", elinewidth=1, ecolor=_TEXT)
             axis.scatter(point.cost, point.quality, s=area, alpha=0.8, linewidths=0, zorder=3)
@@ -55,6 +70,11 @@ def plot_tradeoff(path: str | Path, points: Sequence[Point], *, quality: str, co
         axis.margins(0.14)
         fig.draw_without_rendering()
         _name(axis, points, 72 / fig.dpi)
+
+
+def _disc(share: float) -> float:
+    """Return the area of a disc, in points^2, for a share of the largest size."""
+    return _AREA[0] + (_AREA[1] - _AREA[0]) * share
 
 
 def frontier(points: Sequence[Point]) -> list[Point]:
@@ -67,15 +87,25 @@ def frontier(points: Sequence[Point]) -> list[Point]:
 
 
 def _name(axis: "Axes", points: Sequence[Point], scale: float) -> None:
-    """Write each name above its point, moved up where another name stands."""
-    taken: list[tuple[float, float, float]] = []  # left, right, height, in points of the page
-    for point in sorted(points, key=lambda p: p.quality):
-        x, y = (float(v) * scale for v in axis.transData.transform((point.cost, point.quality)))
-        half, height = 2.6 * len(point.name), y + 10
-        while any(a < x + half and x - half < b and abs(height - h) < 10 for a, b, h in taken):
-            height += 5
-        taken.append((x - half, x + half, height))
+    """Write each name beside its disc, where it covers neither a disc nor another name."""
+    largest = max(p.size for p in points)
+    places = [axis.transData.transform((p.cost, p.quality)) * scale for p in points]
+    radii = [math.sqrt(_disc(p.size / largest) / math.pi) for p in points]
+    taken = [_Box(x - r, x + r, y - r, y + r) for (x, y), r in zip(places, radii, strict=True)]
+    for point, (x, y), radius in zip(points, places, radii, strict=True):
+        half = _LETTER * len(point.name) / 2
+        aside = half + radius + 3
+        spots = [
+            (side * aside * (lift == 0), lift * (radius + 6 + step))
+            for step in range(0, 40, 4)
+            for side, lift in ((0, 1), (0, -1), (1, 0), (-1, 0))
+            if lift or not step
+        ]
+        boxes = [_Box(x + u - half, x + u + half, y + v - 5, y + v + 5) for u, v in spots]
+        free = [k for k, box in enumerate(boxes) if not any(box.meets(other) for other in taken)]
+        chosen = free[0] if free else 0
+        taken.append(boxes[chosen])
         axis.annotate(
-            point.name, (point.cost, point.quality), (0, height - y), textcoords="offset points",
+            point.name, (point.cost, point.quality), spots[chosen], textcoords="offset points",
             ha="center", va="center", fontsize=7.5, color=_TEXT, annotation_clip=False,
         )  # fmt: skip
