@@ -14,10 +14,10 @@ _SIZE = (6.4, 4.2)  # inches
 _AREA = (18.0, 260.0)  # points^2 of the smallest and largest disc
 _DECADES = 0.8  # costs spread over more of these are drawn on a logarithmic axis
 _TEXT = "#52585F"
-_LETTER = 5.0  # points, of a letter of a name on an average, with a margin
+LETTER = 5.0  # points, of a letter of a name on an average, with a margin
 
 
-class _Box(NamedTuple):
+class Box(NamedTuple):
     """Left, right, bottom and top, in points of the page."""
 
     left: float
@@ -25,7 +25,7 @@ class _Box(NamedTuple):
     bottom: float
     top: float
 
-    def meets(self, other: "_Box") -> bool:
+    def meets(self, other: "Box") -> bool:
         """Tell whether both have a place in common."""
         across = self.left < other.right and other.left < self.right
         return across and self.bottom < other.top and other.bottom < self.top
@@ -87,25 +87,38 @@ def frontier(points: Sequence[Point]) -> list[Point]:
 
 
 def _name(axis: "Axes", points: Sequence[Point], scale: float) -> None:
-    """Write each name beside its disc, where it covers neither a disc nor another name."""
+    """Write each name beside its disc."""
     largest = max(p.size for p in points)
-    places = [axis.transData.transform((p.cost, p.quality)) * scale for p in points]
+    places = [
+        (float(x) * scale, float(y) * scale)
+        for x, y in (axis.transData.transform((p.cost, p.quality)) for p in points)
+    ]
     radii = [math.sqrt(_disc(p.size / largest) / math.pi) for p in points]
-    taken = [_Box(x - r, x + r, y - r, y + r) for (x, y), r in zip(places, radii, strict=True)]
-    for point, (x, y), radius in zip(points, places, radii, strict=True):
-        half = _LETTER * len(point.name) / 2
-        aside = half + radius + 3
-        spots = [
-            (side * aside * (lift == 0), lift * (radius + 6 + step))
-            for step in range(0, 40, 4)
-            for side, lift in ((0, 1), (0, -1), (1, 0), (-1, 0))
-            if lift or not step
-        ]
-        boxes = [_Box(x + u - half, x + u + half, y + v - 5, y + v + 5) for u, v in spots]
-        free = [k for k, box in enumerate(boxes) if not any(box.meets(other) for other in taken)]
-        chosen = free[0] if free else 0
-        taken.append(boxes[chosen])
+    for point, spot in zip(points, spots_of(points, places, radii), strict=True):
         axis.annotate(
-            point.name, (point.cost, point.quality), spots[chosen], textcoords="offset points",
+            point.name, (point.cost, point.quality), spot, textcoords="offset points",
             ha="center", va="center", fontsize=7.5, color=_TEXT, annotation_clip=False,
         )  # fmt: skip
+
+
+def spots_of(
+    points: Sequence[Point], places: Sequence[tuple[float, float]], radii: Sequence[float]
+) -> list[tuple[float, float]]:
+    """Return where to write each name, from its disc: where no disc and no other name is.
+
+    `places` and `radii` of the discs in points of the page. Above, below, right or left of the disc
+    if one of them is free, else farther up or down.
+    """
+    taken = [Box(x - r, x + r, y - r, y + r) for (x, y), r in zip(places, radii, strict=True)]
+    chosen = []
+    for point, (x, y), radius in zip(points, places, radii, strict=True):
+        half = LETTER * len(point.name) / 2
+        up, aside = radius + 6.0, half + radius + 3
+        spots = [(0.0, up), (0.0, -up), (aside, 0.0), (-aside, 0.0)]
+        spots += [(0.0, sign * (up + step)) for step in range(4, 80, 4) for sign in (1, -1)]
+        boxes = [Box(x + u - half, x + u + half, y + v - 5, y + v + 5) for u, v in spots]
+        free = [k for k, box in enumerate(boxes) if not any(box.meets(other) for other in taken)]
+        best = free[0] if free else 0
+        taken.append(boxes[best])
+        chosen.append(spots[best])
+    return chosen

@@ -19,7 +19,7 @@ from embedseg.inference.spec import ModelSpec
 from embedseg.metrics import Scores
 from embedseg.model import Model
 from embedseg.training.state import save_state
-from embedseg.viz.tradeoff import Point, frontier
+from embedseg.viz.tradeoff import LETTER, Box, Point, frontier, spots_of
 from tests.scenes import write_folder
 
 WORDS = [
@@ -193,3 +193,14 @@ def test_numbers_have_units() -> None:
 def test_frontier_leaves_out_what_is_beaten() -> None:
     points = [Point("a", 1, 0.5), Point("b", 2, 0.4), Point("c", 2, 0.6), Point("d", 3, 0.6)]
     assert [p.name for p in frontier(points)] == ["a", "c"]
+
+
+def test_names_cover_neither_discs_nor_names(tmp_path: Path) -> None:
+    points = [Point(f"network-{k}", 1.0, 1.0) for k in range(9)]
+    places, radii = [(x, 40.0 * y) for y in range(3) for x in (0.0, 60.0, 75.0)], [6.0] * 9
+    boxes = [Box(x - r, x + r, y - r, y + r) for (x, y), r in zip(places, radii, strict=True)]
+    half = LETTER * len(points[0].name) / 2
+    for (x, y), (u, v) in zip(places, spots_of(points, places, radii), strict=True):
+        box = Box(x + u - half, x + u + half, y + v - 5, y + v + 5)
+        assert not any(box.meets(other) for other in boxes)
+        boxes.append(box)
