@@ -43,6 +43,9 @@ class PixelClusterer(ClusterMixin, BaseEstimator):
             self._fit_pixels(device_pixels(X.T, None))
             return self._like(X)
         given = tensor_to_numpy(X) if isinstance(X, torch.Tensor) else X
+        if np.asarray(given).dtype.kind in "iu":
+            as_type = getattr(given, "astype", np.asarray(given).astype)
+            given = as_type(np.float64)  # float32 has not their digits
         points: Array = validate_data(self, given, dtype=[np.float32, np.float64])
         self._fit_points(points)
         return self._like(X)

@@ -8,6 +8,7 @@ import torch
 
 from embedseg import __version__
 from embedseg.device import choose_amp, choose_device
+from embedseg.inference.spec import ModelSpec
 from embedseg.model import Model
 from embedseg.models import MODELS
 
@@ -25,7 +26,7 @@ def describe_model(path: Path) -> str:
         "parameters": f"{parameters:,}",
         "method": spec.method,
         "embedding": f"{spec.embedding_dim} dimensions, margins {spec.delta_v} and {spec.delta_d}",
-        "classes": ", ".join(spec.class_names),
+        "classes": _classes(spec),
         "working size": _working_size(spec.working_size),
         "looks": f"two, the second at {spec.zoom} times the objects" if spec.zoom else "one",
         "coordinates": "appended" if spec.coordinates else "not used",
@@ -36,6 +37,12 @@ def describe_model(path: Path) -> str:
         "smallest": f"{spec.min_size} pixels of the working size",
     }
     return "\n".join(f"{name:<14}{value}" for name, value in facts.items())
+
+
+def _classes(spec: ModelSpec) -> str:
+    if spec.classes > 1:
+        return f"{spec.classes}, the first of them background"
+    return ", ".join(spec.class_names)
 
 
 def _working_size(size: int | tuple[int, int]) -> str:

@@ -61,23 +61,14 @@ def run(arguments: argparse.Namespace) -> int:
     keep_memory()
     images = list_images(arguments.images)
     model = load_for_engine(arguments)
-    clusterer = None
     if arguments.bandwidth is not None:
-        from clustering import MeanShift
-
-        if arguments.bandwidth <= 0:
-            raise ValueError(
-                f"--bandwidth must be > 0, got {arguments.bandwidth}; "
-                f"this model's own is {model.spec.default_bandwidth}"
-            )
-        clusterer = MeanShift(bandwidth=arguments.bandwidth)
+        model.spec = model.spec.with_bandwidth(arguments.bandwidth)
     outcome = predict_files(
         model,
         images,
         arguments.out,
         products=arguments.save,
         foreground=arguments.foreground,
-        clusterer=clusterer,
     )
     done, failed = len(outcome.instances), len(outcome.failures)
     count = sum(outcome.instances.values())

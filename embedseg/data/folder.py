@@ -29,8 +29,9 @@ def folder(
 
     Either `directory`, which holds `images/` and `labels/` (or img, masks, ... and, if it exists,
     `semantic/` with the class of each pixel, 255 = ignore), or the folders themselves under any
-    name. An image without labels is left out with a logged warning, likewise labels without an
-    image. Split lists `train.txt`, `val.txt`, `test.txt` are read from `directory`.
+    name. An image without labels, or without classes where others have them, is left out with a
+    logged warning, likewise labels without an image. Split lists `train.txt`, `val.txt`,
+    `test.txt` are read from `directory`.
     Raises InputError for a missing folder, two files of one stem, or no pair at all.
     """
     pairs = proper(
@@ -72,6 +73,7 @@ def folder_pairs(
             tuple(images.get(stem, ())),
             tuple(labels.get(stem, ())),
             semantic[stem][0] if stem in semantic else None,
+            classes=Path(semantic_dir) if semantic_dir is not None and semantic else None,
         )
         for stem in sorted(images.keys() | labels.keys())
     }

@@ -18,7 +18,8 @@ _log = logging.getLogger(__name__)
 class Pair:
     """The files of one sample; a proper pair has one image and one label file.
 
-    `binary` makes `semantic` 1 wherever its file is not 0 (a foreground mask).
+    `binary` makes `semantic` 1 wherever its file is not 0 (a foreground mask). `classes` is the
+    folder that holds the classes of other pictures, so that those of this one are wanted too.
     """
 
     name: str
@@ -26,6 +27,7 @@ class Pair:
     labels: tuple[Path, ...]
     semantic: Path | None = None
     binary: bool = False
+    classes: Path | None = None
 
     def problem(self) -> str | None:
         """Say in one sentence why this is no proper pair, or return None."""
@@ -37,6 +39,8 @@ class Pair:
             return f"{self.images[0]}: has no label file"
         if not self.images:
             return f"{self.labels[0]}: has no image"
+        if self.classes is not None and self.semantic is None:
+            return f"{self.images[0]}: has no file in {self.classes}, which holds those of others"
         return None
 
     def load(self) -> Sample:

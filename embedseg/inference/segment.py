@@ -259,7 +259,8 @@ def _cluster_classes(
     founding = np.zeros(classes.shape, bool)
     labels = np.zeros(classes.shape, np.int32)
     closeness = np.ones(classes.shape, np.float32)
-    scale = float(spec.clusterer_options.get("bandwidth", spec.default_bandwidth))
+    own = spec.clusterer_options.get("bandwidth", spec.default_bandwidth)
+    scale = float(getattr(estimator, "bandwidth", None) or own)
     read, vectors = embedding
     flat = vectors.reshape(len(vectors), -1)
     for index in range(1, spec.classes if spec.classes > 1 else 2):

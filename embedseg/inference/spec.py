@@ -1,6 +1,7 @@
 """What inference must know of a model beside its weights: stored in the checkpoint."""
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any, Self
@@ -12,6 +13,7 @@ from embedseg.inference.views import views_of
 from embedseg.names import unknown
 
 METHODS = ("discriminative", "spatial")
+WITH_BANDWIDTH = ("mean_shift", "threshold", "centres")  # clusterers
 COMPONENTS = ("all", "largest", "split")
 FORMAT = 1  # of the checkpoint; raised when an older reader could not understand a newer file
 
@@ -93,7 +95,7 @@ class ModelSpec:
             )
         if self.zoom:
             check_zoom(self.zoom, self.working_size, self.method)
-        if not self.tta_scales or min(self.tta_scales) <= 0:
+        if not self.tta_scales or not all(0 < s < math.inf for s in self.tta_scales):
             raise ValueError(f"scales must be positive numbers, got {list(self.tta_scales)}")
         if not 0 < self.foreground_threshold < 1:
             raise ValueError(
@@ -103,11 +105,25 @@ class ModelSpec:
     def build_clusterer(self) -> Any:
         """Return the clusterer; its bandwidth follows from the margins unless it is stored."""
         options = dict(self.clusterer_options)
-        if self.clusterer in ("mean_shift", "threshold", "centres"):
+        if self.clusterer in WITH_BANDWIDTH:
             options.setdefault("bandwidth", self.default_bandwidth)
         if self.clusterer == "spatial":
             options.setdefault("seed_threshold", self.seed_threshold)
         return CLUSTERERS[self.clusterer](**options)
+
+    def with_bandwidth(self, bandwidth: float) -> Self:
+        """Return this with another bandwidth of its clusterer; ValueError where that has none."""
+        if self.clusterer not in WITH_BANDWIDTH:
+            raise ValueError(
+                f"the clusterer {self.clusterer!r} of this model has no bandwidth to be set; leave "
+                "--bandwidth out"
+            )
+        if not 0 < bandwidth < math.inf:
+            own = self.clusterer_options.get("bandwidth", self.default_bandwidth)
+            raise ValueError(
+                f"--bandwidth must be > 0, got {bandwidth}; this model's own is {own:g}"
+            )
+        return replace(self, clusterer_options={**self.clusterer_options, "bandwidth": bandwidth})
 
     @property
     def centre_threshold(self) -> float:

@@ -21,6 +21,7 @@ from embedseg.inference.spec import ModelSpec
 
 Look = Callable[[Picture], Mapping[str, torch.Tensor]]
 Box = tuple[slice, slice]
+LEAST_PART = 0.25  # of the picture's longer side that is looked at: a canvas has its size over this
 NEVER = -20.0  # logit of what lies outside the box
 
 
@@ -48,7 +49,8 @@ def place(
     has the working size as its longer side, or less by up to twice the stride (if that is small
     beside it).
     """
-    box, goal = box_around(mask, spec.zoom, size), cast(int, spec.working_size)
+    box = box_around(mask, spec.zoom, size, least=LEAST_PART * max(size))
+    goal = cast(int, spec.working_size)
     for room in (goal, max(1, goal - spec.output_stride)):
         canvas, part = _scaled(box, room / max(s.stop - s.start for s in box), size, spec)
         if max(s.stop - s.start for s in part) <= goal:
@@ -76,11 +78,13 @@ def large_pieces(mask: NDArray[np.bool_], least: int) -> NDArray[np.bool_]:
     return np.asarray(kept[pieces])
 
 
-def box_around(mask: NDArray[np.bool_], margin: float, size: tuple[int, int]) -> Box:
+def box_around(
+    mask: NDArray[np.bool_], margin: float, size: tuple[int, int], least: float = 0.0
+) -> Box:
     """Return where, in a picture of `size`, a square of `margin` times the mask's extent lies.
 
-    `mask` (h, w) covers the picture on any grid. The square is cut at the picture's borders; an
-    empty mask gives the whole picture.
+    `mask` (h, w) covers the picture on any grid. The square's side is at least `least`; it is cut
+    at the picture's borders; an empty mask gives the whole picture.
     """
     rows, columns = np.nonzero(mask)
     if not len(rows):
@@ -89,7 +93,7 @@ def box_around(mask: NDArray[np.bool_], margin: float, size: tuple[int, int]) ->
         np.array([places.min(), places.max() + 1]) * (full / coarse)
         for places, full, coarse in zip((rows, columns), size, mask.shape, strict=True)
     ]
-    half = 0.5 * margin * max(high - low for low, high in ranges)
+    half = 0.5 * max(margin * max(high - low for low, high in ranges), least)
     ends = [
         (max(0, int(middle - half)), min(full, int(np.ceil(middle + half))))
         for middle, full in ((r.mean(), s) for r, s in zip(ranges, size, strict=True))

@@ -11,6 +11,7 @@ from embedseg.data import Dataset
 from embedseg.data.sparse import sparse_dataset
 from embedseg.device import channels_last
 from embedseg.inference.spec import ModelSpec
+from embedseg.io import InputError
 from embedseg.losses import DiscriminativeLoss
 from embedseg.losses.discriminative_options import push_margin
 from embedseg.model import build_from_spec
@@ -90,6 +91,11 @@ def prepare(
         training = sparse_training(config, training)
     elif config.data.keep != 1 or config.data.background_label:
         raise ValueError("data.keep and data.background_label go with --labels sparse")
+    if config.network.classes > 2 and all(sample.semantic is None for sample in training):
+        raise InputError(
+            f"{config.data.train}: no image has classes, but network.classes is "
+            f"{config.network.classes}; put them into semantic/ beside labels/, or leave it 1"
+        )
     spec = spec_of(config)
     torch.manual_seed(config.seed)
     network = build_from_spec(spec, pretrained=True)

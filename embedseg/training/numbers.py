@@ -12,6 +12,14 @@ LEAST = {
     "patience": 0,
     "time_limit": 0,
     "threads": 0,
+    "seed": 0,
+    "bandwidth": 0,
+    "core_step": 0,
+    "min_size": 0,
+    "loss.embedding": 0,
+    "loss.seed": 0,
+    "loss.centre": 0,
+    "loss.unlabelled": 0,
     "data.workers": 0,
     "network.embedding_dim": 1,
     "network.classes": 1,
@@ -21,18 +29,19 @@ LEAST = {
     "optimizer.warmup_steps": 0,
     "optimizer.clip": 0,
 }
-SHARES = ("copy_paste", "optimizer.ema")
+SHARES = ("copy_paste", "optimizer.ema", "seed_threshold")
 
 
 def check_numbers(config: TrainConfig) -> None:
     """Raise ValueError for the first number that no run can have."""
-    for name, least in LEAST.items():
-        value = attrgetter(name)(config)
+    numbers = [(name, least, attrgetter(name)(config)) for name, least in LEAST.items()]
+    numbers += [(f"loss.{name}", 0, weight) for name, weight in config.loss.foreground.items()]
+    for name, least, value in numbers:
         if not least <= value < math.inf:
             raise ValueError(f"{name} must be >= {least}, got {value}")
     for name in SHARES:
         value = attrgetter(name)(config)
-        if not 0 <= value <= 1:
+        if value is not None and not 0 <= value <= 1:
             raise ValueError(f"{name} must be in [0, 1], got {value}")
     if config.epochs < (0 if config.time_limit else 1):
         raise ValueError(

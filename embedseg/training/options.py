@@ -43,7 +43,7 @@ class Parser(jsonargparse.ArgumentParser):
         start, _, words = message.partition("unrecognized arguments: ")
         if not start and words:
             options = [o for action in self._actions for o in action.option_strings]
-            message = unknown_option(words.split(), [*options, *ALIASES], self.prog)
+            message = unknown_option(words.split() or [words], [*options, *ALIASES], self.prog)
         sys.stderr.write(f"{self.prog}: {message}\n")
         raise SystemExit(2) from ex
 
@@ -68,10 +68,9 @@ def read_config(argv: Sequence[str]) -> TrainConfig:
     to start from of that file (`for_backbone`). Wrong options end the program with one line and
     exit code 2, as argparse does.
     """
-    words = _plain(argv)
-    config = _parsed(words)
+    files, words = _files_first(_plain(argv))
+    config = _parsed([*files, *words])
     if "--network.backbone" in (given := {word.partition("=")[0] for word in words}):
-        files = [w for pair in pairwise([*words, ""]) for w in _config_words(*pair)]
         named = {word.removeprefix("--network.").partition(".")[0] for word in given}
         config = for_backbone(config, _parsed(files), named)
     return config
@@ -99,11 +98,14 @@ def _parsed(words: Sequence[str]) -> TrainConfig:
     return TrainConfig(**vars(parser.instantiate(values)))
 
 
-def _config_words(word: str, after: str) -> list[str]:
-    """Return `word`, and the one `after` it if that is its value, if it names a configuration."""
-    if word == "--config":
-        return [word, after]
-    return [word] if word.startswith("--config=") else []
+def _files_first(words: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Return the words that name configurations, each with its value, and all others."""
+    files: list[str] = []
+    others: list[str] = []
+    for before, word in pairwise(["", *words]):
+        config = word.partition("=")[0] == "--config" or before == "--config"
+        (files if config else others).append(word)
+    return files, others
 
 
 def resumed_config(run: Path) -> TrainConfig:

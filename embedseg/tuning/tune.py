@@ -184,6 +184,8 @@ class _Task:
 
     def with_views(self, outcome: Tuning, name: str) -> Tuning:
         """Return `outcome`, or the same with test-time augmentation `name` if that gains enough."""
+        if len(self.samples) < LEAST_IMAGES:
+            return outcome
         spec = replace(self.model.spec.with_tuning(outcome.chosen), tta=name)
         judge, axes = self.judge(spec, name)
         everything = range(len(self.samples))
@@ -191,7 +193,7 @@ class _Task:
         tuned = judge.at_full_size(chosen)
         more, error = gain(tuned, self.plain, everything)
         settings = outcome.settings + judge.count
-        if len(everything) < LEAST_IMAGES or more <= max(error, VIEWS_MUST_GAIN):
+        if more <= max(error, VIEWS_MUST_GAIN):
             reason = f"{outcome.reason}; {name} gained {more:+.4f}, not enough for its cost"
             return replace(outcome, settings=settings, reason=reason)
         self.plain = tuned

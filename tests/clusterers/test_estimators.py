@@ -6,7 +6,7 @@ import torch
 from sklearn.metrics import adjusted_rand_score
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from clustering import CLUSTERERS, NOISE
+from clustering import CLUSTERERS, NOISE, MeanShift
 
 
 @parametrize_with_checks([cls() for cls in CLUSTERERS.values()])
@@ -53,3 +53,10 @@ def test_nan_is_refused_in_one_sentence(name):
     with pytest.raises(ValueError, match="NaN or infinity in 1 of 20 points"):
         CLUSTERERS[name]().fit_image(embedding, np.ones((4, 5), bool))
     assert NOISE == -1
+
+
+def test_integers_keep_their_digits():
+    points = np.repeat([[0, 0], [40, 0], [80, 0]], 50, axis=0)
+    points[:, 1] += np.tile(np.arange(10), 15)
+    for shift in (0, 10**9):
+        assert len(MeanShift(bandwidth=15).fit(points + shift).cluster_centers_) == 3

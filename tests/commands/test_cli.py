@@ -123,7 +123,7 @@ def test_inputs_as_glob_and_stdin(
     assert code == 0 and "2 images" in out
     monkeypatch.setattr("sys.stdin", io.StringIO(f"{scenes}/images/scene2.png\n"))
     code, out, _ = run(capsys, "predict", tiny_run, "-", "--out", tmp_path / "b")
-    assert code == 0 and "1 images" in out
+    assert code == 0 and "1 image," in out
 
 
 def test_given_foreground_from_a_folder(
@@ -219,7 +219,10 @@ def test_python_api(tiny_run: Path, scenes: Path, tmp_path: Path) -> None:
         (["predict", "/nowhere", "{image}"], "no such model"),
         (["predict", "{empty}", "{image}"], "no weights"),
         (["predict", "{run}", "{image}", "--save", "labells"], "did you mean 'labels'"),
-        (["predict", "{run}", "{image}", "--bandwidth", "-1"], "bandwidth must be > 0"),
+        (["predict", "{run}", "{image}", "--bandwidth", "-1"], "bandwidth must be > 0, got -1"),
+        (["predict", "nuclei", "{image}", "--bandwidth", "1"], "has no bandwidth to be set"),
+        (["predict", "{run}", "{image}", "--scales", "inf"], "scales must be positive"),
+        (["predict", "{run}", "{image}", "--scales", "nan"], "scales must be positive"),
         (["predict", "{run}", "{image}", "--device", "cuda:7"], "cuda:7"),
         (["predict", "{broken}", "{image}"], "not a readable safetensors file"),
         (["predict", "{foreign}", "{image}"], "another program"),

@@ -146,6 +146,14 @@ def test_folder_pairs_labels_that_are_marked_by_name(tmp_path, image, label):
         folder(tmp_path)
 
 
+def test_folder_leaves_out_what_alone_has_no_classes(tmp_path, caplog):
+    root = write_pair(write_pair(tmp_path, "a"), "b")
+    (root / "semantic").mkdir()
+    assert folder(root).names == ["a", "b"]
+    np.save(root / "semantic" / "a.npy", LABELS)
+    assert folder(root).names == ["a"] and "b.png: has no file in" in caplog.text
+
+
 def test_folder_says_why_nothing_fits(tmp_path):
     for part in ("images", "labels"):
         (tmp_path / part).mkdir()

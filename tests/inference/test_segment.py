@@ -8,6 +8,7 @@ import pytest
 import torch
 
 import embedseg
+from clustering import MeanShift
 from embedseg.data.centres import centre_map
 from embedseg.inference.measure import measure
 from embedseg.inference.segment import segment
@@ -44,6 +45,15 @@ def test_trained_model_finds_the_discs(model: Model) -> None:
         for image, labels in (discs(seed) for seed in range(100, 104))
     ]
     assert np.mean(scores) > 0.7
+
+
+def test_confidence_is_by_the_bandwidth_that_is_used(model: Model) -> None:
+    image, _ = discs(5)
+    spec = model.spec.with_bandwidth(0.4)
+    given = model.segment(image, clusterer=MeanShift(bandwidth=0.4))
+    stored = segment(image, model, spec)
+    np.testing.assert_array_equal(given.labels, stored.labels)
+    assert given.scores == stored.scores != segment(image, model, model.spec).scores
 
 
 def test_any_size_comes_back(model: Model) -> None:

@@ -84,6 +84,15 @@ def test_the_second_look_at_another_scale_lies_where_it_belongs(scales: tuple[fl
     assert Scores((score_image("", found.labels, labels),)).summary["SBD"] > 0.9
 
 
+def test_a_speck_is_not_enlarged_without_end() -> None:
+    image = np.zeros((400, 400, 3), np.uint8)
+    image[200:212, 100:112] = (250, 0, 0)
+    eye = Eye(replace(SPEC, min_size=0))
+    found = eye.segment(image)
+    assert max(found.embedding.shape[1:]) == 4 * 40 and len(found) >= 1
+    assert eye.seen[1].shape[2:] == (40, 40)
+
+
 def test_nothing_in_the_picture_is_no_error() -> None:
     eye = Eye(SPEC)
     assert not len(eye.segment(np.zeros((60, 80, 3), np.uint8)))

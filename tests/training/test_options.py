@@ -36,8 +36,21 @@ def test_a_run_is_repeated_with_its_own_network(tmp_path: Path) -> None:
     own = tmp_path / "config.yaml"
     own.write_text(f"network: {{backbone: unet, options: {WIDE}, init: leaf, embedding_dim: 8}}\n")
     assert read_config(["--config", str(own)]).network.options == {"width": 8, "depth": 2}
-    other = read_config(["--backbone", "enet", "--config", str(own)]).network
-    assert other.backbone == "unet" and other.init == "leaf", "what comes later counts"
+
+
+@pytest.mark.parametrize("form", [["--config", "leaves"], ["--config=leaves"]])
+def test_options_count_before_and_behind_a_file(form: list[str]) -> None:
+    words = ["--epochs", "3", "--batch=1"]
+    for config in (read_config([*words, *form]), read_config([*form, *words])):
+        assert (config.epochs, config.batch, config.data.zoom) == (3, 1, 1.2)
+    network = read_config(["--backbone", "enet", *form]).network
+    assert network == NetworkConfig(backbone="enet")
+
+
+def test_a_blank_is_named(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        read_config([" "])
+    assert "unknown argument ' '" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("more", [[], ["--backbone", "enet"], ["--network.embedding_dim=8"]])

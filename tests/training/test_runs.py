@@ -204,6 +204,12 @@ def test_two_processes_equal_one_with_the_whole_batch(scenes: Path, tmp_path: Pa
         (["--time_limit=.nan"], "time_limit must be >= 0, got nan"),
         (["--data.working_size=-5"], "working_size must be a longer side > 0.*got -5"),
         (["--data.working_size=[64, 0]"], r"working_size must be .*got \[64, 0\]"),
+        (["--seed=-1"], "seed must be >= 0, got -1"),
+        (["--bandwidth=-1"], "bandwidth must be >= 0, got -1"),
+        (["--min_size=-5"], "min_size must be >= 0, got -5"),
+        (["--seed_threshold=5"], r"seed_threshold must be in \[0, 1\], got 5"),
+        (["--loss.dice=-1"], "loss.dice must be >= 0, got -1"),
+        (["--network.classes=3"], "no image has classes, but network.classes is 3"),
         (["--copy_paste=2"], r"copy_paste must be in \[0, 1\], got 2"),
     ],
 )

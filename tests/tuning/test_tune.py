@@ -95,6 +95,9 @@ def test_test_images_are_refused(run: Path, scenes: Path, tmp_path: Path) -> Non
 def test_too_few_images_change_nothing(run: Path, scenes: Path) -> None:
     found = tune(spoilt(run, min_size=500), open_dataset(f"folder:{scenes}")[:3], quick=True)
     assert found.chosen == {} and "too few" in found.reason
+    three = open_dataset(f"folder:{scenes}")[:3]
+    same = tune(spoilt(run, min_size=500), three, quick=True, tta=("none", "d4"))
+    assert (same.reason, same.settings) == (found.reason, found.settings), "nothing is looked at"
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"x": 1}', '{"chosen": {"nosuch": 1}}'])
