@@ -180,7 +180,7 @@ class Task(NamedTuple):
         mask = self.masks.read(path) if self.masks else None
         check_foreground(image, mask)
         with self.lock if self.model.device.type != "cpu" else nullcontext():
-            outputs = self.model.outputs(image, name)
+            outputs = self.model.outputs(image, name, mask)
         result = segment_outputs(
             outputs,
             image,

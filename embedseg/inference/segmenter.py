@@ -26,8 +26,16 @@ class Segmenter(ABC):
     def members(self) -> list[Member]:
         """Return each network with its own spec."""
 
-    def outputs(self, image: NDArray[np.uint8], name: str = "image") -> dict[str, torch.Tensor]:
-        """Return the outputs for a picture (H, W, 3), joined over members and the spec's views."""
+    def outputs(
+        self,
+        image: NDArray[np.uint8],
+        name: str = "image",
+        foreground: NDArray[Any] | None = None,
+    ) -> dict[str, torch.Tensor]:
+        """Return the outputs for a picture (H, W, 3), joined over members and the spec's views.
+
+        Of models that look twice the second look takes in a given `foreground` (H, W) as well.
+        """
         spec, members = self.spec, self.members()
         if not spec.zoom:
             return joint_outputs(image, members, tta=spec.tta, scales=spec.tta_scales, name=name)
@@ -39,6 +47,7 @@ class Segmenter(ABC):
             lambda part: joint_outputs(
                 part, near, tta=spec.tta, scales=spec.tta_scales, name=name, keep_grid=False
             ),
+            foreground,
         )
 
     def segment(
@@ -55,7 +64,7 @@ class Segmenter(ABC):
         image, name = picture_of(image)
         check_foreground(image, foreground)
         return segment_outputs(
-            self.outputs(image, name),
+            self.outputs(image, name, foreground),
             image,
             self.spec,
             foreground=foreground,

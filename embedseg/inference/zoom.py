@@ -9,14 +9,14 @@ picture itself is brought to that scale before it is cut, so that not a part of 
 
 import math
 from collections.abc import Callable, Mapping
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from embedseg.inference.segment import Picture, probabilities, resize_picture
+from embedseg.inference.segment import Picture, probabilities, resize_map, resize_picture
 from embedseg.inference.spec import ModelSpec
 
 Look = Callable[[Picture], Mapping[str, torch.Tensor]]
@@ -26,16 +26,25 @@ NEVER = -20.0  # logit of what lies outside the box
 
 
 def zoomed_outputs(
-    image: Picture, spec: ModelSpec, glance: Look, look: Look
+    image: Picture,
+    spec: ModelSpec,
+    glance: Look,
+    look: Look,
+    foreground: NDArray[Any] | None = None,
 ) -> dict[str, torch.Tensor]:
     """Return the outputs of `look` at the objects' part of `image` (H, W, 3), on a whole canvas.
 
     `glance`, which is asked for the foreground alone, sees a picture at the working size, `look`
-    one as it is. Where no foreground is found the part is the whole picture.
+    one as it is. Where no foreground is found the part is the whole picture. If a `foreground`
+    (H, W) is given that reaches beyond the part, the part holds both.
     """
     probability = 1 - probabilities(glance(image)["semantic"])[0]
     found = large_pieces(probability > spec.foreground_threshold, spec.min_size)
-    canvas, part = place(found, spec, (image.shape[0], image.shape[1]))
+    size = (image.shape[0], image.shape[1])
+    canvas, part = place(found, spec, size)
+    if foreground is not None and not holds(part, canvas, np.asarray(foreground) != 0):
+        given = resize_map((np.asarray(foreground) != 0).astype(np.float32), found.shape)
+        canvas, part = place(found | (given > 0), spec, size)
     outputs = look(np.ascontiguousarray(resize_picture(image, canvas)[part]))
     return on_canvas(outputs, part, canvas, spec.output_stride)
 
@@ -68,6 +77,17 @@ def _scaled(
         for s, whole in zip(box, canvas, strict=True)
     ]
     return canvas, (part[0], part[1])
+
+
+def holds(part: Box, canvas: tuple[int, int], mask: NDArray[np.bool_]) -> bool:
+    """Tell whether all True pixels of `mask` (H, W) lie in a part of the canvas, to the pixel."""
+    for places, side, full, whole in zip(np.nonzero(mask), part, canvas, mask.shape, strict=True):
+        scale = full / whole
+        if len(places) and (
+            places.min() * scale < side.start - 1 or (places.max() + 1) * scale > side.stop + 1
+        ):
+            return False
+    return True
 
 
 def large_pieces(mask: NDArray[np.bool_], least: int) -> NDArray[np.bool_]:

@@ -34,10 +34,10 @@ def raise_at_big(monkeypatch: pytest.MonkeyPatch, error: BaseException) -> None:
     """Let the network raise `error` where it sees the picture called big."""
     outputs = Model.outputs
 
-    def failing(self: Model, image: object, name: str = "image") -> object:
+    def failing(self: Model, image: object, name: str, mask: object) -> object:
         if name == "big":
             raise error
-        return outputs(self, image, name)
+        return outputs(self, image, name, mask)
 
     monkeypatch.setattr(Model, "outputs", failing)
 
@@ -86,11 +86,11 @@ def test_a_picture_too_large_beside_others_is_done_alone(
 ) -> None:
     outputs, seen = Model.outputs, list[str]()
 
-    def crowded(self: Model, image: object, name: str = "image") -> object:
+    def crowded(self: Model, image: object, name: str, mask: object) -> object:
         seen.append(name)
         if seen.count("big") == 1 and name == "big":
             raise MemoryError
-        return outputs(self, image, name)
+        return outputs(self, image, name, mask)
 
     monkeypatch.setattr(Model, "outputs", crowded)
     outcome = predict_files(embedseg.load(tiny_run, device="cpu"), pictures, tmp_path / "out")

@@ -93,6 +93,21 @@ def test_a_speck_is_not_enlarged_without_end() -> None:
     assert eye.seen[1].shape[2:] == (40, 40)
 
 
+def test_the_second_look_takes_in_a_given_foreground() -> None:
+    image, labels = picture()
+    image[20:50, 20:60] = (0, 30, 0)  # dark: the first look sees nothing there
+    labels[20:50, 20:60] = 4
+    eye = Eye(replace(SPEC, zoom=1.2))
+    alone = eye.segment(image).embedding
+    given = eye.segment(image, foreground=labels > 0)
+    seen = given.embedding.any(0)
+    scale = seen.shape[0] / 120
+    assert seen[int(22 * scale) : int(48 * scale), int(22 * scale) : int(58 * scale)].all()
+    assert set(np.unique(given.labels[labels == 4])) != {0} and alone.shape != given.embedding.shape
+    near = eye.segment(image, foreground=(labels > 0) & (labels < 4))
+    assert near.embedding.shape == alone.shape, "what lies in the part changes nothing"
+
+
 def test_nothing_in_the_picture_is_no_error() -> None:
     eye = Eye(SPEC)
     assert not len(eye.segment(np.zeros((60, 80, 3), np.uint8)))
