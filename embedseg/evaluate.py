@@ -106,6 +106,8 @@ def evaluate_model(
     samples = open_dataset(data)
     if names is not None:
         samples = samples.subset(read_names(names, samples.names))
+        if not len(samples):
+            raise InputError(f"{names}: lists no image")
     failures: dict[str, str] = {}
 
     def pairs() -> Iterator[Pair]:

@@ -92,6 +92,8 @@ class Dataset(Sequence[Sample]):
 
     def split(self, name: str) -> Dataset:
         """Return the samples of one split list, such as "train" or "val"."""
+        if not self.splits:
+            raise ValueError(f"#{name}: this data set has no lists of splits, such as {name}.txt")
         if name not in self.splits:
             raise unknown("split", name, self.splits)
         return self.subset(self.splits[name])

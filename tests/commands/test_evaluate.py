@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+import embedseg
 from embedseg.cli import main
 from embedseg.commands.common import PARTLY_FAILED
-from embedseg.evaluate import evaluate_folders, label_files
+from embedseg.evaluate import evaluate_folders, evaluate_model, label_files
 from embedseg.io import InputError, write_labels
 
 
@@ -53,6 +54,13 @@ def test_many_failures_are_counted(tmp_path: Path, capsys: pytest.CaptureFixture
     lines = capsys.readouterr().err.splitlines()
     assert code == PARTLY_FAILED and len(lines) == 11
     assert lines[-1].endswith("... and 4 more that failed")
+
+
+def test_an_empty_list_is_named(tiny_run: Path, scenes: Path, tmp_path: Path) -> None:
+    names = tmp_path / "names.txt"
+    names.write_text("\n")
+    with pytest.raises(InputError, match=r"names\.txt: lists no image"):
+        evaluate_model(embedseg.load(tiny_run, device="cpu"), f"folder:{scenes}", names)
 
 
 def test_bitmaps_are_labels(tmp_path: Path) -> None:

@@ -216,6 +216,8 @@ def test_truncated_picture_names_its_file(tmp_path):
 
 def test_spec_names_dataset_place_and_split(tmp_path):
     root = write_pair(write_pair(tmp_path, "a"), "b")
+    with pytest.raises(ValueError, match=r"#val: this data set has no lists of splits"):
+        open_dataset(f"folder:{root}#val")
     (root / "val.txt").write_text("b.png\n")
     assert open_dataset(f"folder:{root}").names == ["a", "b"]
     assert open_dataset(f"folder:{root}#val").names == ["b"]
