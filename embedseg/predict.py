@@ -13,7 +13,6 @@ from threading import Lock
 from typing import Any, NamedTuple
 
 import torch
-from sklearn.base import clone
 from tqdm import tqdm
 
 from embedseg.ensemble import Ensemble
@@ -95,7 +94,6 @@ def predict_files(
     *,
     products: Sequence[str] = DEFAULT_PRODUCTS,
     foreground: Path | None = None,
-    clusterer: Any = None,
 ) -> Outcome:
     """Segment every picture and write its `products`, `summary.csv` and `counts.csv` into `out`.
 
@@ -112,7 +110,7 @@ def predict_files(
     started, outcome, names = time.monotonic(), Outcome(), unique_names(images)
     tables: dict[Path, Table] = {}
     masks = None if foreground is None else Masks.of(foreground)
-    task = Task(model, clusterer, masks, out, products, names, Lock())
+    task = Task(model, masks, out, products, names, Lock())
 
     def job(path: Path) -> None:
         tables[path] = task.run(path)
@@ -167,7 +165,6 @@ class Task(NamedTuple):
     """What is done to every picture, by several threads; see `predict_files`."""
 
     model: Model | Ensemble
-    clusterer: Any
     masks: Masks | None
     out: Path
     products: Sequence[str]
@@ -194,8 +191,7 @@ class Task(NamedTuple):
 
     def own_clusterer(self) -> Any:
         """Return a clusterer that no other thread uses, with this thread's share of threads."""
-        given = self.model.spec.build_clusterer() if self.clusterer is None else self.clusterer
-        own = clone(given)
+        own = self.model.spec.build_clusterer()
         if "n_threads" in own.get_params():
             own.set_params(n_threads=torch.get_num_threads())
         return own

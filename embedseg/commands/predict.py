@@ -36,7 +36,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="of labels, overlay, pca, embedding, foreground, scores (default: labels overlay)",
     )  # fmt: skip
     parser.add_argument("--foreground", type=Path, metavar="DIR", help="masks to use as foreground")
-    parser.add_argument("--bandwidth", type=float, help="of mean-shift, instead of the model's own")
+    parser.add_argument(
+        "--bandwidth", type=float, help="of its clusterer, instead of the model's own"
+    )
     parser.add_argument(
         "--engine",
         choices=("torch", "compile", "onnxruntime", "openvino"),

@@ -56,8 +56,9 @@ class DataReport:
     def notes(self) -> list[str]:
         """What is odd but usable, one sentence each."""
         masks = masks_instead(check.ids for check in self.samples)
-        if masks:  # that they have many pieces goes without saying
-            return [masks]
+        if masks:  # that such labels have many pieces goes without saying
+            empty = [check for check in self.samples if check.notes and not check.ids]
+            return [masks, *(f"{check.name}: {note}" for check in empty for note in check.notes)]
         return [f"{check.name}: {note}" for check in self.samples for note in check.notes]
 
     @property

@@ -115,14 +115,12 @@ class ModelSpec:
         """Return this with another bandwidth of its clusterer; ValueError where that has none."""
         if self.clusterer not in WITH_BANDWIDTH:
             raise ValueError(
-                f"the clusterer {self.clusterer!r} of this model has no bandwidth to be set; leave "
-                "--bandwidth out"
+                f"the clusterer {self.clusterer!r} of this model has no bandwidth to be set; "
+                "leave it out"
             )
         if not 0 < bandwidth < math.inf:
             own = self.clusterer_options.get("bandwidth", self.default_bandwidth)
-            raise ValueError(
-                f"--bandwidth must be > 0, got {bandwidth}; this model's own is {own:g}"
-            )
+            raise ValueError(f"bandwidth must be > 0, got {bandwidth}; this model's own is {own:g}")
         return replace(self, clusterer_options={**self.clusterer_options, "bandwidth": bandwidth})
 
     @property

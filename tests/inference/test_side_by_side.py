@@ -81,7 +81,7 @@ def test_pictures_beside_each_other_come_out_as_alone(
 def test_each_thread_has_a_clusterer_of_its_own(two_threads) -> None:
     spec = ModelSpec(backbone="enet", embedding_dim=4)
     model = Model(build_from_spec(spec), spec)
-    given = spec.build_clusterer()
-    task = Task(model, given, None, Path(), (), {}, None)
+    task = Task(model, None, Path(), (), {}, None)
     own = task.own_clusterer()
-    assert own is not given and own.bandwidth == given.bandwidth and own.n_threads == 2
+    assert own is not task.own_clusterer()
+    assert own.bandwidth == spec.default_bandwidth and own.n_threads == 2
