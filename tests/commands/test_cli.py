@@ -18,6 +18,8 @@ from safetensors.torch import load_file, save_file
 
 from embedseg.cli import COMMANDS, main
 from embedseg.commands.common import FAILED, PARTLY_FAILED
+from embedseg.inference.spec import ModelSpec
+from embedseg.model import build_from_spec, save_weights
 from tests.scenes import discs
 
 
@@ -194,10 +196,18 @@ def test_info_and_check_data(
 ) -> None:
     code, out, _ = run(capsys, "info", tiny_run)
     assert code == 0 and "unet" in out and "bandwidth" in out
+    assert "background, foreground" in out
     code, out, _ = run(capsys, "info")
     assert code == 0 and "torch" in out
     code, out, _ = run(capsys, "check-data", scenes)
     assert code == 0 and "8" in out
+
+
+def test_info_counts_classes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    spec = ModelSpec(backbone="unet", options={"width": 4, "depth": 2}, classes=3)
+    save_weights(tmp_path / "w.safetensors", build_from_spec(spec).state_dict(), spec)
+    code, out, _ = run(capsys, "info", tmp_path / "w.safetensors")
+    assert code == 0 and "3, the first of them background" in out
 
 
 def test_python_api(tiny_run: Path, scenes: Path, tmp_path: Path) -> None:

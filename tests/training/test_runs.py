@@ -15,11 +15,12 @@ import torch
 from safetensors.torch import load_file
 
 from embedseg.cli import main
-from embedseg.io import InputError
+from embedseg.io import InputError, read_labels, write_labels
 from embedseg.model import Model
 from embedseg.training import loop
 from embedseg.training.loop import train
 from embedseg.training.options import read_config, resumed_config
+from embedseg.training.sources import open_sources
 from tests.scenes import write_folder
 
 SMALL = [
@@ -254,6 +255,18 @@ def test_background_only_labels_are_refused(tmp_path: Path) -> None:
         Image.new("L", (64, 64)).save(file)
     with pytest.raises(InputError, match="no training image has an instance"):
         train(read_config(arguments(folder, tmp_path / "no")))
+
+
+def test_masks_instead_of_instances_are_named(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    folder = write_folder(tmp_path / "masks", count=4)
+    for file in (folder / "labels").iterdir():
+        labels = read_labels(file)
+        file.unlink()
+        write_labels(file, 255 * (labels > 0))
+    open_sources(read_config(arguments(folder, tmp_path / "no")).data)
+    assert "every label has the one id 255: these look like masks" in caplog.text
 
 
 def test_corrupt_state_is_refused(scenes: Path, tmp_path: Path) -> None:

@@ -57,6 +57,12 @@ def test_summary_is_one_file_with_links_beside_it(tmp_path):
     assert [p.name for p in path.parent.iterdir()] == ["index.html"]
 
 
+def test_links_of_a_card_may_be_set_on_several_lines(tmp_path):
+    links = {"explore": "a.html", "overlay": "a_overlay.png"}
+    text = write_summary_page(tmp_path, [SummaryRow("a", None, links, {})], title="t").read_text()
+    assert '>explore</a> <a href="a_overlay.png">' in text
+
+
 def test_summary_of_nothing(tmp_path):
     checked(write_summary_page(tmp_path, [], title="nothing").read_text())
 
