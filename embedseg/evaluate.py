@@ -11,7 +11,7 @@ from embedseg.data import open_dataset
 from embedseg.data.splits import read_names
 from embedseg.ensemble import Ensemble
 from embedseg.io import InputError, read_labels
-from embedseg.io.label_files import ENDINGS, MARKS, bare_stem
+from embedseg.io.label_files import MARKS, READ_SUFFIXES, bare_stem
 from embedseg.metrics import Scores
 from embedseg.metrics.table import Pair, score_image
 from embedseg.model import Model
@@ -76,7 +76,7 @@ def label_files(folder: Path) -> dict[str, Path]:
         return {bare_stem(folder.stem): folder}
     if not folder.is_dir():
         raise InputError(f"{folder}: no such file or folder of label images")
-    files = [p for p in sorted(folder.iterdir()) if p.suffix.lower() in ENDINGS]
+    files = [p for p in sorted(folder.iterdir()) if p.suffix.lower() in READ_SUFFIXES]
     files = [p for p in files if not p.name.startswith(".")]
     marked = [p for p in files if p.stem.endswith(MARKS)]
     chosen: dict[str, Path] = {}

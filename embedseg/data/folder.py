@@ -8,8 +8,7 @@ from embedseg.data.pairs import Pair, load_by_name, proper
 from embedseg.data.sample import Dataset
 from embedseg.data.splits import IMAGE_ENDINGS, find_splits
 from embedseg.io import InputError
-from embedseg.io.label_files import ENDINGS as LABEL_ENDINGS
-from embedseg.io.label_files import bare_stem
+from embedseg.io.label_files import READ_SUFFIXES, bare_stem
 
 IMAGE_FOLDERS = ("images", "image", "imgs", "img")
 LABEL_FOLDERS = ("labels", "label", "masks", "mask", "instances")
@@ -65,8 +64,8 @@ def folder_pairs(
         if semantic_dir is None and (root / SEMANTIC_FOLDER).is_dir():
             semantic_dir = root / SEMANTIC_FOLDER
     images = _by_stem(image_dir, IMAGE_ENDINGS)
-    labels = _called_as(images, _by_stem(label_dir, LABEL_ENDINGS))
-    semantic = _called_as(images, _by_stem(semantic_dir, LABEL_ENDINGS))
+    labels = _called_as(images, _by_stem(label_dir, READ_SUFFIXES))
+    semantic = _called_as(images, _by_stem(semantic_dir, READ_SUFFIXES))
     return {
         stem: Pair(
             stem,

@@ -14,7 +14,7 @@ from embedseg.labels import IGNORE
 LARGEST = int(np.iinfo(np.int32).max)
 ZLIB_LEVEL = 1  # half of the time of the usual 6; labels become a few kB either way
 SUFFIXES = (".png", ".tif", ".tiff", ".npy")  # that are written
-ENDINGS = (*SUFFIXES, ".bmp")  # that are read
+READ_SUFFIXES = (*SUFFIXES, ".bmp")  # that are read
 MARKS = ("_mask", "_masks", "_label", "_labels")  # at the end of a stem: the file holds labels
 
 
