@@ -82,16 +82,21 @@ def fill_holes(labels: Labels) -> Labels:
     holds another instance or touches an IGNORE pixel, is not a hole.
     """
     labels = np.array(_checked(labels), order="C")
-    pieces, count = _background_pieces(labels)
+    if labels.ndim == 2:
+        from embedseg.row_runs import fill_enclosed, row_runs
+
+        fill_enclosed(labels, *row_runs(labels == BACKGROUND, corners=False))
+        return labels
+    from scipy import ndimage
+
+    pieces, count = ndimage.label(labels == BACKGROUND)
     closed = np.arange(count + 1) > 0
     for axis in range(labels.ndim if labels.size else 0):
         for side in (0, -1):
             closed[np.take(pieces, side, axis)] = False
     if not closed.any():
         return labels
-    first = int(np.flatnonzero(closed)[0])  # most often only piece 1, around all, is not closed
-    inside = np.flatnonzero(pieces >= first)
-    inside = inside[closed[pieces.reshape(-1)[inside]]]
+    inside = np.flatnonzero(closed[pieces])
     flat, piece = labels.reshape(-1), pieces.reshape(-1)[inside]
     low = np.full(count + 1, np.iinfo(np.int64).max)
     high = np.full(count + 1, np.iinfo(np.int64).min)
@@ -104,20 +109,6 @@ def fill_holes(labels: Labels) -> Labels:
     fill = closed & (low == high) & (low > 0)
     flat[inside] = np.where(fill, low, BACKGROUND)[piece]
     return labels
-
-
-def _background_pieces(labels: Labels) -> tuple[Labels, int]:
-    """Return the pieces (*S) of the background, numbered from 1, and how many they are."""
-    empty = labels == BACKGROUND
-    if labels.ndim == 2 and labels.size:
-        from embedseg._cv2 import cv2
-
-        count, pieces = cv2.connectedComponents(empty.view(np.uint8), connectivity=4)
-        return np.asarray(pieces), int(count) - 1
-    from scipy import ndimage
-
-    pieces, count = ndimage.label(empty)
-    return pieces, int(count)
 
 
 def overlap_table(a: Labels, b: Labels) -> tuple[Ids, Ids, Ids]:

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
-COMMON = {"names", "errors", "_cv2", "jit"}  # leaves of the tree that anything of embedseg may use
+# leaves of the tree that anything of embedseg may use
+COMMON = {"names", "errors", "_cv2", "jit", "row_runs"}
 ALLOWED: dict[str, set[str]] = {
     "labels": set(),
     "io": {"labels"},

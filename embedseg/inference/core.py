@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from clustering.jit import helper, kernel
-from embedseg._cv2 import cv2
+from embedseg.row_runs import paint, row_runs, tally
 
 FEW = 20  # a piece of which less than one pixel in so many may found a cluster is lost
 BLOCK = 128  # pixels whose distances stay in the first-level cache
@@ -87,25 +87,17 @@ def with_lost_pieces(core: NDArray[np.bool_], mask: NDArray[np.bool_]) -> NDArra
     follow the few clusters of other pieces.
     """
     if mask.ndim == 2:
-        count, pieces = cv2.connectedComponents(mask.view(np.uint8), connectivity=8)
-    else:
-        pieces, last = ndimage.label(mask, np.ones((3,) * mask.ndim))
-        count = last + 1
-    sizes, inside = np.zeros((2, count), np.int64)
-    tally(pieces.reshape(-1), core.reshape(-1), sizes, inside)
+        runs, roots = row_runs(mask, corners=True)
+        sizes, inside = tally(core, runs, roots)
+        lost = inside * FEW < sizes
+        if not lost.any():
+            return core
+        whole = core.copy()
+        paint(whole, runs, lost[roots])
+        return whole
+    pieces, count = ndimage.label(mask, np.ones((3,) * mask.ndim))
+    sizes = np.bincount(pieces.reshape(-1), minlength=count + 1)
+    inside = np.bincount(pieces[core], minlength=count + 1)
     lost = inside * FEW < sizes
     lost[0] = False
     return core | lost[pieces] if lost.any() else core
-
-
-@kernel
-def tally(pieces: Any, core: Any, sizes: Any, inside: Any) -> None:
-    """Count the pixels (P,) of each piece in sizes (count,), those of the core in inside (count,).
-
-    Piece 0 is none and is not counted.
-    """
-    for index in range(len(pieces)):
-        piece = pieces[index]
-        if piece > 0:
-            sizes[piece] += 1
-            inside[piece] += core[index]

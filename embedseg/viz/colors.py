@@ -12,7 +12,6 @@ from typing import cast
 
 import numpy as np
 
-from embedseg.jit import kernel
 from embedseg.viz.arrays import Array, Picture
 
 IGNORE_COLOR = (128, 128, 128)
@@ -63,23 +62,23 @@ def instance_colors(ids: Array) -> Picture:
 def paint(labels: Array) -> Picture:
     """Picture (*S, 3) of a label image (*S), background near-black."""
     labels = np.asarray(labels)
-    if labels.size == 0:
-        return np.zeros((*labels.shape, 3), np.uint8)
+    near, low, table = indexed(labels)
+    return cast(Picture, table[near - low])
+
+
+def indexed(labels: Array) -> tuple[Array, int, Picture]:
+    """Return labels (*S), the lowest of them and a table of colours from this one upwards.
+
+    Where ids lie too wide apart for a table they are brought together; signs do not change.
+    """
+    if not labels.size:
+        return labels, 0, np.empty((0, 3), np.uint8)
     low, high = int(labels.min()), int(labels.max())
-    if high - low > labels.size:  # ids too wide apart for a table
-        return instance_colors(labels)
-    table = instance_colors(np.arange(low, high + 1))
-    painted = np.empty((labels.size, 3), np.uint8)
-    put_colors(np.ascontiguousarray(labels).reshape(-1), low, table, painted)
-    return painted.reshape(*labels.shape, 3)
-
-
-@kernel
-def put_colors(labels: Array, low: int, table: Array, painted: Array) -> None:
-    """Write into painted (N, 3) the row of the table that belongs to each label less `low`."""
-    for index in range(len(labels)):
-        for channel in range(3):
-            painted[index, channel] = table[labels[index] - low, channel]
+    if high - low <= labels.size:
+        return labels, low, instance_colors(np.arange(low, high + 1))
+    ids, ranks = np.unique(labels, return_inverse=True)
+    low = 1 - int(np.count_nonzero(ids <= 0))
+    return ranks.reshape(labels.shape) + low, low, instance_colors(ids)
 
 
 def palette() -> Picture:

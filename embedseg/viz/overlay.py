@@ -5,7 +5,7 @@ import numpy as np
 from embedseg._cv2 import cv2
 from embedseg.jit import kernel
 from embedseg.viz.arrays import Array, Mask, Picture
-from embedseg.viz.colors import IGNORE_COLOR, paint
+from embedseg.viz.colors import IGNORE_COLOR, indexed
 from embedseg.viz.text import write
 
 WHOLE = 256  # weight of a colour that hides the picture
@@ -32,16 +32,22 @@ def overlay(
     if not 0 <= alpha <= 1:
         raise ValueError(f"alpha must be in 0..1, got {alpha}; 0.45 is the default")
     picture = picture.copy()
-    lay(np.ascontiguousarray(labels), paint(labels), round(alpha * WHOLE), outlines, picture)
+    near, low, table = indexed(labels)
+    weight = round(alpha * WHOLE)
+    tint = weight * table.astype(np.int32) + WHOLE // 2
+    lay(np.ascontiguousarray(near), low, table, tint, WHOLE - weight, outlines, picture)
     _hatch(picture, labels)
     return number(picture, labels) if ids else picture
 
 
 @kernel
-def lay(labels: Array, colors: Picture, weight: int, outlines: bool, picture: Picture) -> None:
-    """Mix the colors (H, W, 3) into the picture where labels (H, W) are instances, in place.
+def lay(
+    labels: Array, low: int, table: Array, tint: Array, rest: int, outlines: bool, picture: Picture
+) -> None:
+    """Colour the picture (H, W, 3) where labels (H, W) are instances, in place.
 
-    They have `weight` of WHOLE; pixels that touch another label are of the full colour.
+    A pixel that touches another label takes the colour table[label - low], others the mean of
+    tint[label - low] and `rest` of WHOLE of what they are.
     """
     last_row, last_column = labels.shape[0] - 1, labels.shape[1] - 1
     for row in range(labels.shape[0]):
@@ -55,11 +61,13 @@ def lay(labels: Array, colors: Picture, weight: int, outlines: bool, picture: Pi
             if label <= 0:
                 continue
             left, right = here[max(column - 1, 0)], here[min(column + 1, last_column)]
-            inner = label == above[column] == below[column] == left == right
-            share = weight if inner or not outlines else WHOLE
+            if outlines and not label == above[column] == below[column] == left == right:
+                for c in range(3):
+                    picture[row, column, c] = table[label - low, c]
+                continue
             for c in range(3):
-                mixed = share * colors[row, column, c] + (WHOLE - share) * picture[row, column, c]
-                picture[row, column, c] = (mixed + WHOLE // 2) // WHOLE
+                mixed = tint[label - low, c] + rest * picture[row, column, c]
+                picture[row, column, c] = mixed // WHOLE
 
 
 def boundaries(labels: Array) -> Mask:

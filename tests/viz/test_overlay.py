@@ -64,6 +64,15 @@ def test_gappy_and_wide_ids():
     assert overlay(np.zeros((2, 3, 3), np.uint8), labels).shape == (2, 3, 3)
 
 
+def test_ids_too_wide_apart_for_a_table_keep_their_colours():
+    image = photo(np.zeros((12, 12), int))
+    labels = np.zeros((12, 12), np.int64)
+    labels[2:5, 2:9], labels[7:10, 2:9], labels[11, 11] = 4, 4 + 320 * 10**6, -1  # equal colours
+    near = np.where(labels > 4, 4 + 320, labels)
+    assert np.array_equal(overlay(image, labels), overlay(image, near))
+    assert (overlay(image, labels)[2, 2] == palette()[3]).all()
+
+
 def test_wrong_arguments_name_the_remedy():
     good = np.zeros((4, 4, 3), np.uint8)
     with pytest.raises(ValueError, match="scale it"):
