@@ -84,14 +84,16 @@ class SideHeads(nn.Module):
         self.heads = nn.ModuleList(heads)
         self.average = average
 
-    def sides(self, features: Features) -> Tensor:
-        """Return (D, B, channels, *S): the output of every head."""
-        return torch.stack([h(f) for h, f in zip(self.heads, features, strict=False)])
+    def sides(self, features: Features, start: int = 0) -> list[Tensor]:
+        """Return the outputs (B, channels, *S) of the heads from `start` on, for their features."""
+        return [h(f) for h, f in zip(list(self.heads)[start:], features, strict=False)]
 
     def forward(self, features: Features) -> Tensor:
         """Return (B, channels, *S)."""
-        sides = self.sides(features)
-        return sides.mean(0) if self.average else sides[0]
+        if self.average:
+            return torch.stack(self.sides(features)).mean(0)
+        only: Tensor = self.heads[0](features[0])
+        return only
 
 
 def side_heads(head: nn.Module) -> SideHeads:

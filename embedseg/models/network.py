@@ -260,13 +260,14 @@ class EmbeddingNet(nn.Module):
         self, features: Features, out: dict[str, Tensor], size: Sequence[int]
     ) -> dict[str, Tensor]:
         """Return "embedding_sides" and "semantic_sides" where the backbone has deep supervision."""
-        found = {}
-        grid = (..., *[slice(None, None, self.output_stride)] * self.ndim)
+        found: dict[str, Tensor] = {}
+        grid: Any = (..., *[slice(None, None, self.output_stride)] * self.ndim)
         for name, head in (self.heads if self._published else self.sides).items():
-            if isinstance(head, SideHeads):
-                rest = features if self._published else features[1:]
-                sides = [crop(side[grid], size) for side in head.sides(rest)]
-                sides = sides if self._published else [out[name], *sides]
+            if name in ("embedding", "semantic") and isinstance(head, SideHeads):
+                apart = self._published and not head.average  # its first head gave the main output
+                rest = features if self._published and head.average else features[1:]
+                sides = [crop(side[grid], size) for side in head.sides(rest, int(apart))]
+                sides = [out[name], *sides] if apart or not self._published else sides
                 found[f"{name}_sides"] = torch.stack(sides)
         return found
 
