@@ -66,7 +66,7 @@ def visualize_files(
     Several pictures also get `index.html`, with links to all. `truth` is a folder of label files
     of the same stems, or one file for one picture; a picture without one is drawn without it.
     `scatter` names the planes of the scatters (`viz.projection.METHODS`). The bandwidth at which
-    the explorer begins, and which it marks, is the model's: the tuned one, if the run was tuned.
+    the explorer begins, and which it marks, is the model's: a tuned or given one, or the default.
 
     A picture that cannot be read, segmented or drawn is reported and the rest goes on; its reason
     is in the outcome. Raises InputError where `truth` holds nothing for any picture.
@@ -91,11 +91,12 @@ def visualize_files(
                 outcome.instances[now.name] = len(now.result)
     finally:  # the index shows what is done, also when the user stops it
         if several and cards:
+            anew = "" if model.spec.method == "spatial" else ", cluster anew"
             write_summary_page(
                 out,
                 cards,
                 title=f"{model.name} on {len(cards)} images",
-                intro="A click on a picture opens its explorer: hover, pin, lasso, cluster anew.",
+                intro=f"A click on a picture opens its explorer: hover, pin, lasso{anew}.",
             )
     return outcome
 
@@ -169,7 +170,7 @@ def explore(out: Path, seen: Seen, spec: ModelSpec, links: Mapping[str, str]) ->
         delta_v=spec.delta_v,
         delta_d=spec.delta_d,
         bandwidth=None if spec.method == "spatial" else bandwidth_of(spec),
-        bandwidth_from="tuned" if "bandwidth" in spec.clusterer_options else "default",
+        bandwidth_from="the model's" if "bandwidth" in spec.clusterer_options else "default",
         threshold=spec.foreground_threshold,
         min_points=options.get("min_points"),
         gaussian=options.get("kernel") == "gaussian",

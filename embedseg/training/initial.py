@@ -100,7 +100,8 @@ def read_state(file: Path) -> State:
         ) from error
     except (SafetensorError, *BROKEN) as error:
         raise InputError(
-            f"{file}: not a readable file of weights ({str(error).splitlines()[0]})"
+            f"{file}: not a readable file of weights ({str(error).splitlines()[0]}); name a run's "
+            "folder, a shipped model, or a .safetensors or .pth file that is whole"
         ) from error
     state = tensors_of(content)
     if not state:

@@ -68,7 +68,7 @@ def write_explorer(  # noqa: PLR0913  (all of it is what one page shows)
 
     `image` (H, W, 3) uint8; `embedding` (E, h, w) of any size; `foreground` a mask or probability
     (H, W) or (h, w), taken where >= `threshold`; `labels` and `truth` (H, W). `bandwidth` is the
-    one that the slider begins at, marked by the words `bandwidth_from` ("tuned"); without one there
+    one that the slider begins at, marked by `bandwidth_from` ("default"); without one there
     is no slider, for a model whose vectors mean-shift does not cluster. The slider
     clusters the foreground as `clustering.MeanShift` does with `min_points`, `border_step` and, if
     `gaussian`, its Gaussian kernel, on the page's own embedding, which is quantised and, beyond
