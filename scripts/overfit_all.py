@@ -67,7 +67,6 @@ RUNS: dict[str, Run] = {
     "attention-unet": Run(WIDE),
     "r2unet": Run({"width": 16, "max_width": 256} | GROUP),
     "unet3+": Run({"width": 16, "max_width": 256}),
-    "stacked-unet": Run({"width": 16, "max_width": 256, "deep_supervision": True}),
     "unet++": Run({"width": 16, "max_width": 256}),
     "segnet": Run({"width": 32}),
     "bisenet": Run(GROUP, 160, 4e-3, 500),

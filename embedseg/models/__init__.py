@@ -44,7 +44,6 @@ from embedseg.models.r2unet import r2unet
 from embedseg.models.segnet import segnet
 from embedseg.models.sinet import sinet
 from embedseg.models.sqnet import sqnet
-from embedseg.models.stacked_unet import stacked_unet
 from embedseg.models.swiftnet import swiftnet
 from embedseg.models.timm_unet import PREFIX, unet_timm
 from embedseg.models.unet import unet
@@ -91,7 +90,6 @@ MODELS: dict[str, Callable[..., Any]] = {
     "segnet": segnet,
     "sinet": sinet,
     "sqnet": sqnet,
-    "stacked-unet": stacked_unet,
     "swiftnet": swiftnet,
     "unet": unet,
     "unet++": unet_plusplus,

@@ -58,11 +58,3 @@ class Backbone(nn.Module):
         """Return the semantic logits (B, K, *S) after that decision; outside training only."""
         del features
         return semantic
-
-    def adopted(self, state: Mapping[str, Tensor], own: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """Return weights to start from, by the names that a network around this one has (`own`).
-
-        For a backbone that can begin as another one.
-        """
-        del own
-        return dict(state)

@@ -65,7 +65,6 @@ NETWORKS: dict[str, Entry] = {
     "segnet": Entry(29.45, 81.46, ESN, "comparison with older work"),
     "sinet": Entry(0.143, 0.846, "MIT", "tiny models, one large object in view"),
     "sqnet": Entry(16.26, 35.94, ESN, "without norms: any batch size"),
-    "stacked-unet": Entry(15.54, 49.78, "no original code", "a unet learned it and time is left"),
     "swiftnet": Entry(11.83, 7.506, "GPL-3", "real time with own ResNet-18 weights"),
     "unet": Entry(7.764, 24.32, "none (UNet-family)", "first choice for few images"),
     "unet++": Entry(9.047, 59.76, "none (UNet-family)", "small objects, deep supervision"),

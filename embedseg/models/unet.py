@@ -58,7 +58,8 @@ def unet(
     1024 for both) or "bilinear" (width 64).
     """
     widths = check_widths(width, depth, max_width)
-    check_stem(stem_stride)
+    if stem_stride not in STEM_STRIDES:
+        raise ValueError(f"stem_stride must be one of {STEM_STRIDES}, got {stem_stride}")
     return UNet(in_channels, widths, stem_stride, Layers(ndim, norm), choose_form(form))
 
 
@@ -125,14 +126,9 @@ class UNet(Backbone):
 
     def make_head(self, channels: int) -> nn.Module:
         """Return the last convolution, or a transposed one that undoes `stem_stride`."""
-        return last_layers(self.out_channels, channels, self.stride, self.form, self.layers)
-
-
-def last_layers(inputs: int, channels: int, stride: int, form: Form, layers: Layers) -> nn.Module:
-    """Return the last convolution of a form, or a transposed one that undoes the stem's stride."""
-    if stride > 1:
-        return transposed_head(inputs, channels, stride, layers)
-    return kernel_head(inputs, channels, form.head, layers)
+        if self.stride > 1:
+            return transposed_head(self.out_channels, channels, self.stride, self.layers)
+        return kernel_head(self.out_channels, channels, self.form.head, self.layers)
 
 
 def double(
@@ -164,12 +160,6 @@ def check_widths(width: int, depth: int, max_width: int) -> list[int]:
             f"got width={width}, depth={depth}, max_width={max_width}"
         )
     return [min(width << k, max_width) for k in range(depth + 1)]
-
-
-def check_stem(stride: int) -> None:
-    """Refuse a stem stride that does not exist; ValueError."""
-    if stride not in STEM_STRIDES:
-        raise ValueError(f"stem_stride must be one of {STEM_STRIDES}, got {stride}")
 
 
 def choose_form(name: str) -> Form:

@@ -49,18 +49,18 @@ def initialise(network: EmbeddingNet, source: str) -> None:
     Raises InputError where the file cannot be read or nothing in it fits.
     """
     file = find_weights(Path(source))
-    given, own = read_state(file), network.state_dict()
-    state = network.backbone.adopted(given, own)
+    state = read_state(file)
     match = best_match(network, state)
+    own = network.state_dict()
     if not match.taken:
         raise InputError(
-            f"{source}: none of its {len(given)} weights ({listed(given)}) fits this network; "
+            f"{source}: none of its {len(state)} weights ({listed(state)}) fits this network; "
             f"name weights of its kind, which has {listed(own)}, or start from random ones: "
             "--network.init ''"
         )
     refuse_misfit(source, file, match, len(state))
     network.load_state_dict(match.taken, strict=False)
-    logger.info("%s", report(source, match, len(given), len(own)))
+    logger.info("%s", report(source, match, len(state), len(own)))
 
 
 def refuse_misfit(source: str, file: Path, match: Match, given: int) -> None:

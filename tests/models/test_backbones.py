@@ -119,7 +119,6 @@ SMALL: dict[str, dict[str, Any]] = {
     "dfn": RES | DEEP | {"border": True},
     "dfseg": {"width": 8, "version": "v1"},
     "encnet": RES | DEEP | {"presence": 5},
-    "stacked-unet": TINY | DEEP,
     "swiftnet": {"width": 8},
     "vnet": {"width": 2},
     "r2unet": TINY | {"attention": True},
