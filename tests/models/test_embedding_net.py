@@ -167,3 +167,17 @@ def test_an_untrained_centre_head_is_silent_and_can_learn(name: str) -> None:
     assert any(g is not None and g.abs().max() > 0 for g in head)
     body = [p.grad for p in net.backbone.parameters() if p.grad is not None]
     assert all(g.abs().max() == 0 for g in body)  # learned features are left in peace
+
+
+def test_side_heads_that_serve_the_training_rest_in_prediction() -> None:
+    options = {"width": 4, "depth": 2, "deep_supervision": True}
+    net = build_network("unet3+", decoder="published", options=options)
+    called = []
+    for index, head in enumerate(net.heads["embedding"].heads):
+        head.register_forward_hook(lambda *_, index=index: called.append(index))
+    image = torch.rand(2, 3, 64, 64)
+    net(image)
+    assert sorted(called) == list(range(len(net.heads["embedding"].heads)))  # each of them once
+    called.clear()
+    net.eval()(image)
+    assert called == [0]
