@@ -1,13 +1,14 @@
 """Scores of label files against truth, or of a model on a data set."""
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
 from tqdm import tqdm
 
 from embedseg.data import open_dataset
+from embedseg.data.overlap import trained_on
 from embedseg.data.splits import read_names
 from embedseg.ensemble import Ensemble
 from embedseg.io import InputError, read_labels
@@ -105,7 +106,7 @@ def evaluate_model(
     """
     samples = open_dataset(data)
     if names is not None:
-        samples = samples.subset(read_names(names, samples.names))
+        samples = samples.subset(dict.fromkeys(read_names(names, samples.names)))  # each once
         if not len(samples):
             raise InputError(f"{names}: lists no image")
     failures: dict[str, str] = {}
@@ -122,6 +123,20 @@ def evaluate_model(
             yield name, result.labels, sample.labels, result.scores
 
     return score_pairs(pairs(), failures, data), failures
+
+
+def warn_of_training(runs: Iterable[Path], data: str, names: Path | None) -> None:
+    """Warn where the images of `data`, or those listed in `names`, were used to train a run."""
+    samples = open_dataset(data)
+    scored = samples.names if names is None else read_names(names, samples.names)
+    for run in runs:
+        seen = trained_on(run, data, scored)
+        if seen:
+            _log.warning(
+                "%s was trained on %d of these images (%s, ...), so their scores say little; "
+                "name others by --list, such as %s",
+                run, len(seen), min(seen), run / "val.txt",
+            )  # fmt: skip
 
 
 def score_pairs(pairs: Iterator[Pair], failures: dict[str, str], where: object) -> Scores:

@@ -80,8 +80,8 @@ def ablate(
         here = [*words, "--train-list", str(training), "--val-list", str(validation)]
         budget: dict[str, Any] = {"seeds": [0], "minutes": minutes, "steps": steps}
         compare(chosen, here, out / f"fold{number}", **budget)
-        config = plan(chosen[:1], here, out / f"fold{number}", **budget)[0].config
-        note = describe(config, [0], minutes, steps)
+        tasks = plan(chosen[:1], here, out / f"fold{number}", **budget)
+        note = describe(tasks, [0], minutes, steps)
         text = to_markdown(out, folds, f"{note}\n{describe_groups(data, folds)}.")
         with atomic_path(out / "ablation.md") as temporary:
             temporary.write_text(text)

@@ -2,6 +2,7 @@
 
 import argparse
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -54,6 +55,33 @@ def add_views(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--ensemble", nargs="+", default=[], metavar="RUN", help="join these models with the first"
     )
+
+
+def refuse_model_options(arguments: argparse.Namespace, why: str) -> None:
+    """Refuse options of `add_device` and `add_views` where no model runs; ValueError."""
+    idle: dict[str, object] = {
+        "device": "auto",
+        "amp": "auto",
+        "tta": None,
+        "scales": None,
+        "ensemble": [],
+    }
+    for name, without in idle.items():
+        if getattr(arguments, name) != without:
+            raise ValueError(f"--{name} is for a model, but {why}; leave it out")
+
+
+def refuse_same_folder(images: Sequence[str], out: Path) -> None:
+    """Refuse to write into a folder whose pictures are read: results would be read as pictures.
+
+    Raises ValueError.
+    """
+    for given in images:
+        if Path(given).is_dir() and Path(given).resolve() == out.resolve():
+            raise ValueError(
+                f"--out {out} is the folder of the pictures, and results in it would be taken for "
+                "pictures the next time; name another one"
+            )
 
 
 def load_model(arguments: argparse.Namespace) -> "Model":

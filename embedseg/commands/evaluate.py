@@ -5,7 +5,13 @@ import sys
 from pathlib import Path
 
 from embedseg.commands import lane_scores
-from embedseg.commands.common import PARTLY_FAILED, add_device, add_views, load_joint
+from embedseg.commands.common import (
+    PARTLY_FAILED,
+    add_device,
+    add_views,
+    load_joint,
+    refuse_model_options,
+)
 
 SHOWN = 10  # failures; the others are counted
 
@@ -45,7 +51,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Print the scores of label files against truth, or of a model on a data set."""
     if lane_scores.asked(arguments):
         return lane_scores.run(arguments)
-    from embedseg.evaluate import evaluate_folders, evaluate_model
+    from embedseg.evaluate import evaluate_folders, evaluate_model, warn_of_training
     from embedseg.io import atomic_path
 
     check(arguments)
@@ -55,6 +61,8 @@ def run(arguments: argparse.Namespace) -> int:
         from embedseg.device import keep_memory
 
         keep_memory()
+        runs = [arguments.model, *map(Path, arguments.ensemble)]
+        warn_of_training(runs, arguments.data, arguments.names)
         scores, failures = evaluate_model(
             load_joint(arguments),
             arguments.data,
@@ -81,6 +89,7 @@ def check(arguments: argparse.Namespace) -> None:
         return
     if arguments.true_foreground or arguments.names:
         raise ValueError("--true-foreground and --list go with --data")
+    refuse_model_options(arguments, "label files are scored as they are")
     if (arguments.model / "config.yaml").is_file():
         raise ValueError(
             f"{arguments.model} is a run, not a folder of label files; score it with embedseg "

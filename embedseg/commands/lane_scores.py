@@ -2,6 +2,8 @@
 
 import argparse
 
+from embedseg.commands.common import refuse_model_options
+
 
 def asked(arguments: argparse.Namespace) -> bool:
     """Tell whether a lane score is wanted; ValueError for its options without --format."""
@@ -14,6 +16,7 @@ def check(arguments: argparse.Namespace) -> None:
     """Raise ValueError for options that do not fit together."""
     if arguments.truth is None or arguments.data is not None or arguments.true_foreground:
         raise ValueError("lane scores compare files: evaluate --format FORMAT PREDICTIONS TRUTH")
+    refuse_model_options(arguments, "lane files are scored as they are")
     if arguments.format == "tusimple" and (arguments.names or arguments.categories):
         raise ValueError("--list and --categories go with --format culane")
     if arguments.format == "culane" and arguments.ignore_run_time:

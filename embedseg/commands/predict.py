@@ -14,6 +14,7 @@ from embedseg.commands.common import (
     add_views,
     counted,
     load_joint,
+    refuse_same_folder,
 )
 
 if TYPE_CHECKING:
@@ -61,6 +62,7 @@ def run(arguments: argparse.Namespace) -> int:
     from embedseg.predict import predict_files
 
     keep_memory()
+    refuse_same_folder(arguments.images, arguments.out)
     images = list_images(arguments.images)
     model = load_for_engine(arguments)
     if arguments.bandwidth is not None:

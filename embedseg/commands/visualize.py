@@ -4,7 +4,14 @@ import argparse
 import sys
 from pathlib import Path
 
-from embedseg.commands.common import FAILED, PARTLY_FAILED, add_device, counted, load_model
+from embedseg.commands.common import (
+    FAILED,
+    PARTLY_FAILED,
+    add_device,
+    counted,
+    load_model,
+    refuse_same_folder,
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -31,6 +38,7 @@ def run(arguments: argparse.Namespace) -> int:
     from embedseg.io import list_images
     from embedseg.visualize import INDEX, visualize_files
 
+    refuse_same_folder(arguments.images, arguments.out)
     images = list_images(arguments.images)
     outcome = visualize_files(
         load_model(arguments),

@@ -14,13 +14,14 @@ whole epoch. A call with other cells adds them to the folder.
 import json
 import logging
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import torch
+import yaml
 
 from embedseg.comparison.budget import with_budget
 from embedseg.comparison.cells import Cell, cell_config
@@ -41,6 +42,9 @@ from embedseg.training.sources import open_sources
 from embedseg.viz.tradeoff import Point, plot_tradeoff
 
 logger = logging.getLogger(__name__)
+
+# what all runs of one table share, beside the data, but for what the cells change
+BUDGET = ("batch", "epochs", "steps_per_epoch", "time_limit", "clock", "threads", "device", "amp")
 
 
 @dataclass(frozen=True)
@@ -80,7 +84,8 @@ def compare(
     if metric not in (known := (*MEANS, *POOLED)):
         raise unknown("metric", metric, known)
     tasks = plan(cells, base, out, seeds=seeds, minutes=minutes, steps=steps)
-    note = describe(tasks[0].config, seeds, minutes, steps)
+    refuse_other_budget(tasks, out)
+    note = describe(tasks, seeds, minutes, steps)
     for number, task in enumerate(tasks, 1):
         if not finished(task):
             logger.info("%s, seed %d (%d of %d)", task.cell.name, task.config.seed, number,
@@ -112,6 +117,45 @@ def plan(
                 check(task, build=seed == seeds[0])
             tasks.append(task)
     return tasks
+
+
+def refuse_other_budget(tasks: Sequence[Task], out: Path) -> None:
+    """Refuse to compare with runs in `out` of other data or another budget; InputError.
+
+    What a cell itself changes is not held against it.
+    """
+    ours = common(flat(asdict(tasks[0].config)), {k for t in tasks for k in t.cell.options})
+    asked = {task.beside(".yaml") for task in tasks}
+    for file in sorted({*out.glob("runs/*/seed*.yaml")} - asked):
+        result = file.with_suffix(".json")
+        if not result.is_file():
+            continue  # begun and not finished: in no table
+        varied = json.loads(result.read_text()).get("settings", {})
+        theirs = common(flat(yaml.safe_load(file.read_text())), varied)
+        for key in ours.keys() & theirs.keys():
+            if ours[key] != theirs[key]:
+                raise InputError(
+                    f"{file.parent}: has {key} {theirs[key]}, where {ours[key]} is asked for; one "
+                    "table would hold both: choose another --out"
+                )
+
+
+def common(settings: Mapping[str, Any], varied: Collection[str]) -> dict[str, Any]:
+    """Return the settings that all runs of one table share, without the `varied` ones."""
+    shared = {key: value for key, value in settings.items() if key.startswith("data.")}
+    shared |= {key: settings[key] for key in BUDGET if key in settings}
+    return {key: value for key, value in shared.items() if key not in varied}
+
+
+def flat(settings: Mapping[str, Any], before: str = "") -> dict[str, Any]:
+    """Return nested settings by their dotted names, tuples as lists, as YAML has them."""
+    found: dict[str, Any] = {}
+    for key, value in settings.items():
+        if isinstance(value, Mapping):
+            found |= flat(value, f"{before}{key}.")
+        else:
+            found[before + key] = [*value] if isinstance(value, tuple) else value
+    return found
 
 
 @contextmanager
@@ -208,15 +252,21 @@ def report(out: Path, metric: str, note: str) -> str:
     return to_text(rows, metric)
 
 
-def describe(config: TrainConfig, seeds: Sequence[int], minutes: float, steps: int) -> str:
-    """Return the budget, the data and the machine in a sentence."""
+def describe(tasks: Sequence[Task], seeds: Sequence[int], minutes: float, steps: int) -> str:
+    """Return the budget, the data and the machine in a sentence, without what the cells vary."""
+    config, varied = tasks[0].config, {key for task in tasks for key in task.cell.options}
+    facts = {
+        "batch": f"batch {config.batch}",
+        "data.working_size": f"working size {config.data.working_size}",
+        "data.train": f"data {config.data.train}",
+    }
+    told = "".join(f", {fact}" for key, fact in facts.items() if key not in varied)
     budget = f"{minutes:g} minutes of {config.clock} time" if minutes else f"{steps} steps"
     if not (minutes or steps):
         budget = "the base's own budget"
     env = environment()
     return (
-        f"Each run: {budget}, batch {config.batch}, working size {config.data.working_size}, "
-        f"data {config.data.train}, seeds {', '.join(map(str, seeds))}; "
+        f"Each run: {budget}{told}, seeds {', '.join(map(str, seeds))}; "
         f"{config.threads or env['threads']} threads of {env['cores']} cores, device "
         f"{config.device}. MACs and memory of one picture's forward pass in float32; seconds are "
         f"medians of {config.clock} time over the validation pictures."

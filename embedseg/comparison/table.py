@@ -17,7 +17,7 @@ from embedseg.io import atomic_path
 Result = Mapping[str, Any]
 Row = dict[str, Any]
 
-SMALLER_IS_BETTER = ("|DiC|",)
+NEARER_ZERO_IS_BETTER = ("|DiC|", "DiC")
 SHOWN = ("SBD", "|DiC|", "FgBgDice", "AP50", "PQ")  # scores beside the chosen metric
 COSTS = ("parameters", "macs", "memory", "seconds", "network_seconds")
 UNITS = ("", "k", "M", "G", "T")
@@ -47,7 +47,7 @@ def summarise(results: Sequence[Result], metric: str) -> list[Row]:
 
     Scores and costs are means over the seeds; "std" is the sample standard deviation of the metric,
     "stds" that of every score (absent for one seed); "failed" the reason of the first seed that
-    failed.
+    failed, "failures" how many did.
     """
     rows = []
     for name in dict.fromkeys(r["cell"] for r in results):
@@ -63,11 +63,16 @@ def summarise(results: Sequence[Result], metric: str) -> list[Row]:
             row["std"] = row["stds"][metric]
         for key in (*COSTS, "steps", "train_seconds") if done else ():
             row[key] = statistics.fmean(r["costs"].get(key, r.get(key)) for r in done)
-        for result in own:
-            row.setdefault("failed", result.get("failed"))
+        failed = [r["failed"] for r in own if "failed" in r]
+        if failed:
+            row |= {"failed": failed[0], "failures": len(failed)}
         rows.append({key: value for key, value in row.items() if value is not None})
-    sign = 1 if metric in SMALLER_IS_BETTER else -1
-    return sorted(rows, key=lambda r: (metric not in r, sign * r.get(metric, 0.0)))
+    return sorted(rows, key=lambda r: (metric not in r, rank(metric, r.get(metric, 0.0))))
+
+
+def rank(metric: str, value: float) -> float:
+    """Return what is smaller for a better value of the metric."""
+    return abs(value) if metric in NEARER_ZERO_IS_BETTER else -value
 
 
 def to_lines(rows: Sequence[Row], metric: str) -> list[list[str]]:
@@ -107,7 +112,13 @@ def to_markdown(rows: Sequence[Row], metric: str, note: str) -> str:
 
 
 def _reasons(rows: Sequence[Row]) -> list[str]:
-    return [f"{row['cell']} failed: {row['failed']}" for row in rows if "failed" in row]
+    reasons = []
+    for row in rows:
+        if "failed" in row:
+            every = row["failures"] + row["seeds"]
+            which = f" {row['failures']} of {every} seeds" if row["seeds"] else ""
+            reasons.append(f"{row['cell']}{which} failed: {row['failed']}")
+    return reasons
 
 
 def write_tables(

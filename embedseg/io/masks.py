@@ -10,8 +10,11 @@ from numpy.typing import NDArray
 from embedseg.errors import InputError
 from embedseg.io.label_files import MARKS, SUFFIXES, read_labels
 from embedseg.io.listing import IMAGE_SUFFIXES
+from embedseg.io.pixels import read_stored
 
 ENDINGS = ("_fg", *MARKS, "")  # of a stem, the first goes before the others
+JPEG_START = b"\xff\xd8\xff"
+COLOURS = {"RGB": 3, "RGBA": 3, "LA": 1}  # channels without alpha
 
 
 class Masks(NamedTuple):
@@ -42,7 +45,23 @@ class Masks(NamedTuple):
             for ending in ENDINGS:
                 for path in self.files.get(wanted + ending, ()):
                     if path.resolve() != picture.resolve():
-                        return np.asarray(read_labels(path) != 0)
+                        return read_mask(path)
         raise InputError(
             f"{self.folder}: no foreground mask for {stem}; expected {stem}.png or {stem}_fg.png"
         )
+
+
+def read_mask(path: Path) -> NDArray[np.bool_]:
+    """Return where a file (H, W) is not 0; where it holds colours, where one of them is not 0.
+
+    Raises InputError for JPEG, which makes the black beside a border nearly black.
+    """
+    with path.open("rb") as file:
+        if file.read(len(JPEG_START)) == JPEG_START:
+            raise InputError(
+                f"{path}: a JPEG is no mask, since it blurs borders; save masks as PNG or TIFF"
+            )
+    stored = read_stored(path)
+    if stored.mode not in COLOURS:
+        return np.asarray(read_labels(path) != 0)
+    return np.asarray((stored.pixels[..., : COLOURS[stored.mode]] != 0).any(axis=-1))

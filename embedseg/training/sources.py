@@ -10,6 +10,7 @@ import numpy as np
 from embedseg.data import Dataset, open_dataset, resize
 from embedseg.data.check import masks_instead
 from embedseg.data.lane_sample import LaneSample, lane_sample
+from embedseg.data.overlap import shared_names
 from embedseg.data.sample import Sample
 from embedseg.data.splits import read_names
 from embedseg.inference.normalise import adjust
@@ -17,7 +18,6 @@ from embedseg.inference.segment import working_shape
 from embedseg.inference.zoom import box_around
 from embedseg.io import InputError
 from embedseg.training.config import DataConfig
-from embedseg.training.overlap import refuse_overlap
 
 Names = Mapping[str, Sequence[str]]  # of the images: "train", "val"
 
@@ -52,10 +52,16 @@ def _named(config: DataConfig, names: Names | None) -> tuple[Dataset, Dataset]:
         return training, _again(other, names["val"], config.val or config.train)
     if not config.val:
         chosen, held = split_names(everything, config)
-        return everything.subset(chosen), everything.subset(held)
+        return everything.subset(chosen), _once(everything.subset(held))
     training = _chosen(everything, config.train_list)
-    validation = _chosen(open_dataset(config.val), config.val_list)
-    refuse_overlap(config.train, training.names, config.val, validation.names)
+    validation = _once(_chosen(open_dataset(config.val), config.val_list))
+    shared = shared_names(config.train, training.names, config.val, validation.names)
+    if shared:
+        raise InputError(
+            f"{config.val}: {len(shared)} images are trained on as well ({min(shared)}, ...); "
+            "leave --val out to hold some out, or name others, or the score is of images that "
+            "were seen"
+        )
     return training, validation
 
 
@@ -81,6 +87,11 @@ def _read(training: Dataset, validation: Dataset, spec: str) -> Dataset:
 
 def _chosen(samples: Dataset, names: str) -> Dataset:
     return samples.subset(read_names(Path(names), samples.names)) if names else samples
+
+
+def _once(samples: Dataset) -> Dataset:
+    """Return the samples without repetition: what counts twice in a score says less."""
+    return samples.subset(dict.fromkeys(samples.names))
 
 
 def _again(samples: Dataset, names: Sequence[str], spec: str) -> Dataset:

@@ -7,6 +7,7 @@ from pathlib import Path
 import yaml
 
 from embedseg.data import Dataset, open_dataset
+from embedseg.data.overlap import trained_on
 from embedseg.data.splits import read_names
 from embedseg.device import Amp
 from embedseg.io import InputError, atomic_path
@@ -30,13 +31,16 @@ def tune_run(  # noqa: PLR0913  (the options of the command, flat)
     """Tune the run and store the choice in it; an earlier choice is not looked at and replaced.
 
     The images are `samples`, or those of `data` and the list `names`, or the run's validation
-    images. Raises InputError where `run` is no run folder, or where an image is of a test split.
+    images. Raises InputError where `run` is no run folder, or where an image is of a test split or
+    was trained on.
     """
     if not run.is_dir():
         raise InputError(f"{run}: no run folder; tuning is stored in the folder of a run")
     model = Model.load(find_weights(run), device=device, amp=amp)  # the file: no earlier tuning
     if samples is None:
         samples = images_of(run, data, names)
+        if data is not None:
+            refuse_training(run, data, samples)
     refuse_test(samples)
     outcome = tune(model, samples, metric=metric, tta=tta, quick=quick)
     with atomic_path(run / "tuning.json") as temporary:
@@ -73,11 +77,21 @@ def images_of(run: Path, data: str | None, names: Path | None) -> Dataset:
         names = names or (run / "val.txt" if drawn else Path(listed) if listed else None)
     samples = open_dataset(data)
     if names is not None:
-        return samples.subset(read_names(names, samples.names))
+        return samples.subset(dict.fromkeys(read_names(names, samples.names)))
     if "test" in samples.splits:
         held = set(samples.splits["test"])
         return samples.subset([name for name in samples.names if name not in held])
     return samples
+
+
+def refuse_training(run: Path, data: str, samples: Dataset) -> None:
+    """Refuse images that the run was trained on; InputError."""
+    seen = trained_on(run, data, samples.names)
+    if seen:
+        raise InputError(
+            f"{run} was trained on {len(seen)} of these {len(samples)} images ({min(seen)}, ...), "
+            f"where other settings are best than on new ones; name others: --list {run / 'val.txt'}"
+        )
 
 
 def refuse_test(samples: Dataset) -> None:

@@ -10,7 +10,7 @@ from PIL import Image
 
 import embedseg
 from embedseg.cli import main
-from embedseg.commands.common import PARTLY_FAILED
+from embedseg.commands.common import FAILED, PARTLY_FAILED
 from embedseg.evaluate import evaluate_folders, evaluate_model, label_files
 from embedseg.io import InputError, write_labels
 
@@ -100,3 +100,41 @@ def test_one_bad_picture_leaves_the_scores_of_the_others(
     assert code == PARTLY_FAILED
     assert "scene3.png" in err and "Traceback" not in err
     assert "scene2" in out and "scene3" not in out
+
+
+@pytest.mark.parametrize(
+    "option", ["--tta=d4", "--scales=0.5", "--ensemble=nosuch", "--device=cpu", "--amp=bf16"]
+)
+def test_label_files_take_no_options_of_a_model(
+    tmp_path: Path, option: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    truth, found = fill(tmp_path / "t", "a.png"), fill(tmp_path / "p", "a.png")
+    assert main(["evaluate", str(found), str(truth), option]) == FAILED
+    assert f"{option.partition('=')[0]} is for a model" in capsys.readouterr().err
+    lanes = ["--format", "tusimple", option]
+    assert main(["evaluate", str(found), str(truth), *lanes]) == FAILED
+    assert "lane files are scored as they are" in capsys.readouterr().err
+
+
+def test_a_name_that_stands_twice_in_a_list_counts_once(
+    tiny_run: Path, scenes: Path, tmp_path: Path
+) -> None:
+    names = tmp_path / "names.txt"
+    names.write_text("scene1\nscene0\nscene1\n")
+    scores, _ = evaluate_model(embedseg.load(tiny_run), f"folder:{scenes}", names)
+    assert [image.name for image in scores.images] == ["scene1", "scene0"]
+
+
+def test_scores_on_pictures_of_the_training_are_warned_of(
+    tiny_run: Path, scenes: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    words = ["evaluate", str(tiny_run), "--data", f"folder:{scenes}", "--device=cpu"]
+    trained = (tiny_run / "train.txt").read_text().split()
+    assert main(words) == 0
+    assert f"was trained on {len(trained)} of these images ({min(trained)}, ...)" in caplog.text
+    caplog.clear()
+    assert main([*words, "--list", str(tiny_run / "val.txt")]) == 0
+    same = shutil.copytree(scenes, tmp_path / "same")  # another source, for all that is known
+    words[3] = f"folder:{same}"
+    assert main(words) == 0
+    assert "was trained on" not in caplog.text

@@ -9,6 +9,8 @@ import pytest
 import torch
 
 import embedseg
+from embedseg.cli import main
+from embedseg.commands.common import FAILED
 from embedseg.io import write_image, write_labels
 from embedseg.model import Model
 from embedseg.predict import predict_files
@@ -122,3 +124,15 @@ def test_a_name_that_is_no_utf8(tiny_run: Path, tmp_path: Path) -> None:
         outcome = predict_files(model, [odd], tmp_path / "out")
         assert not outcome.failures and listed(tmp_path / "out") == {odd.stem}
     assert (tmp_path / "out" / f"{odd.stem}_labels.tif").is_file()
+
+
+@pytest.mark.parametrize("command", ["predict", "visualize"])
+def test_results_do_not_go_among_the_pictures(
+    tiny_run: Path, pictures: list[Path], command: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = pictures[0].parent
+    words = [command, str(tiny_run), str(folder), "--device=cpu"]
+    assert main([*words, "--out", str(folder / "." / "")]) == FAILED
+    assert "name another one" in capsys.readouterr().err
+    assert sorted(folder.iterdir()) == sorted(pictures)
+    assert main([command, str(tiny_run), str(pictures[0]), "--out", str(folder)]) == 0

@@ -204,3 +204,66 @@ def test_names_cover_neither_discs_nor_names(tmp_path: Path) -> None:
         box = Box(x + u - half, x + u + half, y + v - 5, y + v + 5)
         assert not any(box.meets(other) for other in boxes)
         boxes.append(box)
+
+
+@pytest.mark.parametrize(
+    ("more", "named"),
+    [
+        (["--batch=1"], "batch 2, where 1"),
+        (["--steps", "3"], "steps_per_epoch 2, where 3"),
+        (["--data.val_fraction=0.5"], "data.val_fraction 0.2, where 0.5"),
+    ],
+)
+def test_runs_of_another_budget_are_not_put_into_one_table(
+    compared: Path, scenes: Path, more: list[str], named: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = (compared / "results.md").read_text()
+    argv = [*words(scenes, compared), *more]
+    argv[argv.index("--vary") + 1] = "loss.foreground={bce: 1},{bce: 2}"
+    assert main(argv) == FAILED
+    said = capsys.readouterr().err
+    assert named in said and "choose another --out" in said
+    assert (compared / "results.md").read_text() == before
+
+
+def test_what_the_cells_change_is_neither_held_against_them_nor_told_of_all(
+    compared: Path, scenes: Path, tmp_path: Path
+) -> None:
+    out = shutil.copytree(compared, tmp_path / "out")
+    argv = [*words(scenes, out), "--seeds", "0", "--vary", "batch=1,2"]
+    argv[argv.index("--vary") + 1] = "loss.foreground={bce: 1}"
+    assert "batch 2" in (out / "results.md").read_text()
+    assert main(argv) == 0
+    note = (out / "results.md").read_text().splitlines()[-1]
+    assert "Each run: 2 steps, working size 32, data folder:" in note and "batch" not in note
+    assert {r["cell"] for r in read_results(out)} == {
+        "dice", "focal", "bce, batch=1", "bce, batch=2",
+    }  # fmt: skip
+
+
+def test_a_seed_that_failed_is_told_wherever_it_stands() -> None:
+    costs = dict.fromkeys(("parameters", "macs", "memory", "seconds", "network_seconds"), 1.0)
+    good = {"cell": "a", "seed": 0, "scores": {"SBD": 0.5}, "costs": costs, "steps": 1,
+            "train_seconds": 1.0}  # fmt: skip
+    bad = {"cell": "a", "seed": 1, "failed": "the loss became nan"}
+    for results in ([good, bad], [bad, good]):
+        (row,) = summarise(results, "SBD")
+        assert (row["failed"], row["seeds"]) == ("the loss became nan", 1)
+        assert "a 1 of 2 seeds failed: the loss became nan" in to_text([row], "SBD")
+    (row,) = summarise([bad], "SBD")
+    assert to_text([row], "SBD").endswith("a failed: the loss became nan")
+
+
+@pytest.mark.parametrize(("metric", "best"), [("DiC", "even"), ("|DiC|", "under"), ("SBD", "over")])
+def test_the_best_stands_first(metric: str, best: str) -> None:
+    costs = dict.fromkeys(("parameters", "macs", "memory", "seconds", "network_seconds"), 1.0)
+    scores = {
+        "over": {"DiC": 30.0, "|DiC|": 30.0, "SBD": 0.9},
+        "even": {"DiC": 0.0, "|DiC|": 3.0, "SBD": 0.5},
+        "under": {"DiC": -1.0, "|DiC|": 1.0, "SBD": 0.7},
+    }
+    results = [
+        {"cell": k, "seed": 0, "scores": v, "costs": costs, "steps": 1, "train_seconds": 1.0}
+        for k, v in scores.items()
+    ]
+    assert summarise(results, metric)[0]["cell"] == best

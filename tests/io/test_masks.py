@@ -57,3 +57,19 @@ def test_a_mask_of_a_name_with_signs_of_patterns(tmp_path: Path, stem: str) -> N
 def test_a_folder_of_masks_that_is_none(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no such folder of foreground masks"):
         Masks.of(tmp_path / "none")
+
+
+@pytest.mark.parametrize("mode", ["RGB", "RGBA", "LA", "L", "P", "1"])
+def test_a_mask_may_be_saved_in_colours(tmp_path: Path, mode: str) -> None:
+    wanted = np.zeros((6, 8), bool)
+    wanted[2:4, 3:7] = True
+    picture = Image.fromarray(wanted.astype(np.uint8) * 255)
+    picture = picture.convert(mode)  # alpha is 255 everywhere and counts for nothing
+    picture.save(tmp_path / "y_fg.png")
+    assert np.array_equal(Masks.of(tmp_path).read(tmp_path / "y.png"), wanted)
+
+
+def test_a_jpeg_is_no_mask(tmp_path: Path) -> None:
+    Image.fromarray(np.eye(16, dtype=np.uint8) * 255).save(tmp_path / "y_fg.jpg")
+    with pytest.raises(InputError, match="a JPEG is no mask"):
+        Masks.of(tmp_path).read(tmp_path / "y.png")

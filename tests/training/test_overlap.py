@@ -70,3 +70,13 @@ def test_lists_can_part_one_folder(root: Path, monkeypatch) -> None:
     lists["val_list"] = "x/train.txt"
     with pytest.raises(InputError, match="2 images are trained on"):
         open_sources(DataConfig(train="folder:x", val="folder:x", **lists))
+
+
+@pytest.mark.parametrize("val", ["", "folder:x"])
+def test_a_name_twice_in_a_list_is_validated_once(root: Path, monkeypatch, val: str) -> None:
+    monkeypatch.chdir(root)
+    names = (root / "x" / "val.txt").read_text().split()
+    Path("twice.txt").write_text("\n".join([*names, names[0]]))
+    lists = {"train_list": "x/train.txt", "val_list": "twice.txt"}
+    _, validation = open_sources(DataConfig(train="folder:x", val=val, **lists))
+    assert validation.names == names

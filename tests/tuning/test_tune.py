@@ -63,9 +63,10 @@ def test_tuned_is_never_worse_than_untuned_on_the_other_half(
 
 
 def test_the_command_stores_what_later_commands_use(
-    run: Path, scenes: Path, capsys: pytest.CaptureFixture[str]
+    run: Path, scenes: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    words = ["tune", str(run), "--data", f"folder:{scenes}", "--quick", "--device=cpu"]
+    others = shutil.copytree(scenes, tmp_path / "others")  # a folder that the run knows nothing of
+    words = ["tune", str(run), "--data", f"folder:{others}", "--quick", "--device=cpu"]
     assert main([*words, "--tta", "none", "flips"]) == 0
     stored = json.loads((run / "tuning.json").read_text())
     assert stored["images"] == [f"scene{k}" for k in range(8)] and stored["settings"] > 10
@@ -117,11 +118,27 @@ def test_damaged_settings_are_named(run: Path, text: str) -> None:
 def test_no_picture_is_promised_that_is_not_drawn(
     run: Path, scenes: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    (tmp_path / "two.txt").write_text("scene0\nscene1\n")
-    words = ["tune", str(run), "--data", f"folder:{scenes}", "--quick", "--device=cpu"]
+    (tmp_path / "two.txt").write_text("scene0\nscene1\nscene0\n")
+    others = shutil.copytree(scenes, tmp_path / "others")
+    words = ["tune", str(run), "--data", f"folder:{others}", "--quick", "--device=cpu"]
     assert main([*words, "--list", str(tmp_path / "two.txt")]) == 0
     assert not (run / "tuning.png").exists()
     assert "tuning.png" not in capsys.readouterr().out
+    assert json.loads((run / "tuning.json").read_text())["images"] == ["scene0", "scene1"]
+
+
+def test_images_that_the_run_was_trained_on_are_refused(
+    run: Path, scenes: Path, tmp_path: Path
+) -> None:
+    trained, held = ((run / f"{part}.txt").read_text().split() for part in ("train", "val"))
+    data = f"folder:{scenes}"
+    with pytest.raises(InputError, match=rf"trained on {len(trained)} of these 8 .*val\.txt"):
+        tune_run(run, data=data, quick=True, device="cpu")
+    (tmp_path / "names.txt").write_text("\n".join([*held, trained[0]]))
+    with pytest.raises(InputError, match=f"trained on 1 of these {len(held) + 1} images"):
+        tune_run(run, data=data, names=tmp_path / "names.txt", device="cpu")
+    found = tune_run(run, data=data, names=run / "val.txt", quick=True, device="cpu")
+    assert sorted(found.images) == sorted(held)
 
 
 def test_a_plateau_beats_a_spike() -> None:

@@ -1,0 +1,65 @@
+"""Pictures that two lists share, where both data sets come from one source."""
+
+from collections.abc import Iterator, Sequence
+from itertools import product
+from pathlib import Path
+
+import yaml
+
+from embedseg.data import open_dataset
+from embedseg.data.joined import TIMES
+from embedseg.data.splits import read_names
+
+
+def shared_names(
+    one: str, names: Sequence[str], other: str, other_names: Sequence[str]
+) -> set[str]:
+    """Return the pictures that are among `names` of data set `one` and `other_names` of `other`.
+
+    A name means the same picture where the parts that hold it have one source: one folder, or one
+    generator with the same options, whatever their "#split".
+    """
+    shared: set[str] = set()
+    for part, another in product(_parts(one), _parts(other)):
+        if _source(part) == _source(another):
+            shared |= _within(part, one, names) & _within(another, other, other_names)
+    return shared
+
+
+def trained_on(run: Path, data: str, names: Sequence[str]) -> set[str]:
+    """Return those of the `names` of `data` that a run was trained on, as far as its folder tells.
+
+    A model without a folder, or with a damaged one, tells nothing.
+    """
+    config, listed = run / "config.yaml", run / "train.txt"
+    if not (config.is_file() and listed.is_file()):
+        return set()
+    try:
+        train = str(yaml.safe_load(config.read_text())["data"]["train"])
+    except (yaml.YAMLError, LookupError, TypeError, UnicodeDecodeError):
+        return set()
+    return shared_names(train, read_names(listed, names), data, names)
+
+
+def _parts(spec: str) -> Iterator[str]:
+    """Yield the data sets that `spec` joins, without how often they are repeated."""
+    for text in spec.split(" + "):
+        times = TIMES.fullmatch(text.strip())
+        yield times[2] if times else text.strip()
+
+
+def _source(part: str) -> str:
+    """Return what two data sets have in common whose equal names mean equal pictures."""
+    name, _, where = part.partition(":")
+    where = where.partition("#")[0]
+    place, _, options = where.partition(",")
+    for path in (where, place):
+        if Path(path).exists():
+            return str(Path(path).resolve())
+    return f"{name}:{options}" if place.isdecimal() else part
+
+
+def _within(part: str, spec: str, names: Sequence[str]) -> set[str]:
+    """Return those of `names`, taken of `spec`, that are of its `part`."""
+    alone = len(list(_parts(spec))) == 1
+    return set(names) if alone else set(names) & set(open_dataset(part).names)
