@@ -22,18 +22,18 @@ def row_runs(mask: Mask, *, corners: bool) -> tuple[Runs, Runs]:
     A run is its row, its first column and its last column + 1; they are in C order. Pieces hold
     together through faces and, if `corners`, through corners.
     """
-    height, width = mask.shape
-    runs = np.empty((height * ((width + 1) // 2), 3), np.int32)
-    roots = np.empty(len(runs), np.int32)
-    count = find_runs(np.ascontiguousarray(mask), int(corners), runs, roots)
-    return runs[:count], roots[:count]
+    starts = np.count_nonzero(mask[:, 1:] > mask[:, :-1]) + np.count_nonzero(mask[:, :1])
+    runs, roots = np.empty((starts, 3), np.int32), np.empty(starts, np.int32)
+    find_runs(np.ascontiguousarray(mask), int(corners), runs, roots)
+    return runs, roots
 
 
 @kernel
-def find_runs(mask: Any, reach: int, runs: Any, roots: Any) -> int:
-    """Write what `row_runs` returns into runs and roots; return how many there are.
+def find_runs(mask: Any, reach: int, runs: Any, roots: Any) -> None:
+    """Write what `row_runs` returns into runs and roots.
 
-    Runs of neighbouring rows touch if fewer than `reach` columns lie between them, or none.
+    Runs of neighbouring rows touch if one of them, made `reach` columns longer at both ends, shares
+    a column with the other.
     """
     width = mask.shape[1]
     above, count = 0, 0  # the first run of the row before, all runs so far
@@ -60,7 +60,6 @@ def find_runs(mask: Any, reach: int, runs: Any, roots: Any) -> int:
         above = begin
     for run in range(count):  # a parent comes first, so it has its root already
         roots[run] = roots[roots[run]]
-    return count
 
 
 @fast_helper
