@@ -1,6 +1,7 @@
 """The centre head: trained, stored, read by its clusterer, tuned; off by default."""
 
 import csv
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -51,7 +52,8 @@ def test_every_command_takes_the_run(run: Path, scenes: Path, tmp_path: Path) ->
     flips = ["--tta=flips", *device]
     assert main(["predict", str(run), picture, "--out", str(tmp_path / "b"), *flips]) == 0
     assert main(["evaluate", str(run), *data, *device]) == 0
-    assert main(["tune", str(run), *data, "--quick", *device]) == 0
+    unseen = ["--data", f"folder:{shutil.copytree(scenes, tmp_path / 'unseen')}"]
+    assert main(["tune", str(run), *unseen, "--quick", *device]) == 0
     assert main(["visualize", str(run), picture, "--out", str(tmp_path / "look"), *device]) == 0
 
 

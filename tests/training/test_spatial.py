@@ -1,6 +1,7 @@
 """The method "spatial": places and bandwidths, trained, stored, segmented, tuned, drawn."""
 
 import csv
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -59,7 +60,8 @@ def test_every_command_takes_the_run(run: Path, scenes: Path, tmp_path: Path, ca
     assert main(["predict", str(run), plant, "--out", str(tmp_path / "out"), *device]) == 0
     data = ["--data", f"folder:{scenes}"]
     assert main(["evaluate", str(run), *data, *device]) == 0
-    assert main(["tune", str(run), *data, "--quick", *device]) == 0
+    unseen = ["--data", f"folder:{shutil.copytree(scenes, tmp_path / 'unseen')}"]
+    assert main(["tune", str(run), *unseen, "--quick", *device]) == 0
     assert main(["visualize", str(run), plant, "--out", str(tmp_path / "look"), *device]) == 0
     assert (tmp_path / "look" / "plant.html").is_file()
     assert main(["info", str(run)]) == 0
