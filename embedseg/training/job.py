@@ -8,6 +8,7 @@ from inspect import signature
 import torch
 
 from embedseg.data import Dataset
+from embedseg.data.sample import SEMANTIC_IGNORE
 from embedseg.data.sparse import sparse_dataset
 from embedseg.device import channels_last
 from embedseg.inference.spec import ModelSpec
@@ -77,11 +78,17 @@ class Job:
 
 
 def prepare(
-    config: TrainConfig, where: World, device: torch.device, names: Names | None = None
+    config: TrainConfig,
+    where: World,
+    device: torch.device,
+    names: Names | None = None,
+    *,
+    begun: bool = False,
 ) -> Job:
     """Open the data and build the network with its optimiser, from the run's seed.
 
-    `names` are those of the images of a run that goes on.
+    `names` are those of the images of a run that goes on. One that has `begun` has weights of its
+    own and does not need those that it started from.
     """
     check_numbers(config)
     if config.tensorboard:
@@ -96,10 +103,12 @@ def prepare(
             f"{config.data.train}: no image has classes, but network.classes is "
             f"{config.network.classes}; put them into semantic/ beside labels/, or leave it 1"
         )
+    if config.data.cache:
+        check_classes(config, training)
     spec = spec_of(config)
     torch.manual_seed(config.seed)
     network = build_from_spec(spec, pretrained=True)
-    if config.network.init and names is None:  # a run that goes on has its own weights
+    if config.network.init and not begun:
         initialise(network, config.network.init)
     channels_last(network.to(device)).train()
     objective = build_objective(config)
@@ -129,6 +138,17 @@ def prepare(
         scaler=torch.amp.GradScaler(device.type, enabled=config.amp == "fp16"),
         steps_per_epoch=config.steps_per_epoch or math.ceil(len(training) / config.batch),
     )
+
+
+def check_classes(config: TrainConfig, training: Dataset) -> None:
+    """Refuse classes in the images that the network has no output for; InputError."""
+    known = [s.semantic[s.semantic != SEMANTIC_IGNORE] for s in training if s.semantic is not None]
+    highest = max((int(values.max(initial=0)) for values in known), default=0)
+    if highest > max(config.network.classes - 1, 1):
+        raise InputError(
+            f"{config.data.train}: its images have classes 0 to {highest}; set --network.classes "
+            f"{highest + 1}"
+        )
 
 
 def sparse_training(config: TrainConfig, training: Dataset) -> Dataset:

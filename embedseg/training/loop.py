@@ -9,6 +9,7 @@ import logging
 import math
 import time
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -30,7 +31,7 @@ from embedseg.training.finish import tune_at_end
 from embedseg.training.job import Job, prepare
 from embedseg.training.optim import schedule
 from embedseg.training.sampling import Batch, loader
-from embedseg.training.state import Progress, load_state, save_state
+from embedseg.training.state import Progress, has_state, load_state, save_state
 from embedseg.training.validate import validate
 
 logger = logging.getLogger(__name__)
@@ -50,7 +51,8 @@ def train(config: TrainConfig, *, resume: bool = False) -> Path:
         if not resume:
             config = replace(config, amp=choose_amp(config.amp, device))
         run, at = Path(config.run), Progress()
-        job = prepare(config, where, device, run_folder.stored_names(run) if resume else None)
+        names = run_folder.stored_names(run) if resume else None
+        job = prepare(config, where, device, names, begun=resume and has_state(run))
         if resume:
             at = load_state(run, job.network, job.average, job.optimizer, job.scaler, device)
         elif where.leads:
@@ -82,7 +84,7 @@ def fit(job: Job, at: Progress) -> None:
     clock = _Clock(at.seconds, config.time_limit, config.clock)
     silent = None if where.leads else True
     bar = tqdm(total=job.steps or None, initial=at.step, unit="step", disable=silent)
-    with bar:
+    with bar, metrics.told_if_stopped() if where.leads else nullcontext():
         while at.unjudged or not at.finished:
             row = at.unjudged or run_epoch(job, parallel, at, clock, bar)
             if not at.unjudged:

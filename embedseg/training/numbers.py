@@ -16,6 +16,9 @@ LEAST = {
     "bandwidth": 0,
     "core_step": 0,
     "min_size": 0,
+    "loss.alpha": 0,
+    "loss.beta": 0,
+    "loss.gamma": 0,
     "loss.embedding": 0,
     "loss.seed": 0,
     "loss.centre": 0,
@@ -29,7 +32,7 @@ LEAST = {
     "optimizer.warmup_steps": 0,
     "optimizer.clip": 0,
 }
-SHARES = ("copy_paste", "optimizer.ema", "seed_threshold")
+SHARES = ("copy_paste", "optimizer.ema", "seed_threshold", "augment.elastic", "augment.translation")
 
 
 def check_numbers(config: TrainConfig) -> None:
@@ -47,9 +50,24 @@ def check_numbers(config: TrainConfig) -> None:
         raise ValueError(
             f"epochs must be >= 1, or 0 with a time_limit that ends the run, got {config.epochs}"
         )
+    check_pairs(config)
     size = config.data.working_size
     if size < 0 if isinstance(size, int) else min(size) < 1:
         raise ValueError(
             "data.working_size must be a longer side > 0, 0 for the pictures' own, or [HEIGHT, "
             f"WIDTH] > 0, got {size if isinstance(size, int) else list(size)}"
+        )
+
+
+def check_pairs(config: TrainConfig) -> None:
+    """Raise ValueError for settings that undo each other."""
+    if config.patience and not config.validate_every:
+        raise ValueError(
+            "patience counts validations, and validate_every 0 has one, at the end; set it to the "
+            "epochs between two, such as --validate_every 5"
+        )
+    if config.augment.outside == "background" and config.augment.border == "reflect":
+        raise ValueError(
+            "augment.outside background would label the mirrored objects beyond a picture's border "
+            "as background; set --augment.border constant, or leave outside at ignore"
         )

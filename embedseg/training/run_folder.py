@@ -146,6 +146,16 @@ class Metrics:
         if self.board:
             self.board.add(row)
 
+    @contextmanager
+    def told_if_stopped(self) -> Iterator[None]:
+        """Let the page say so, and no longer reload, if the user or an error ends the block."""
+        try:
+            yield
+        except BaseException:
+            if self.rows:
+                write_results_page(self.run, epochs=self.epochs, stopped=True)
+            raise
+
     def close(self, model: Model, samples: Dataset) -> None:
         """End the run's records; `model` and `samples` are what the projector shows."""
         if self.board:

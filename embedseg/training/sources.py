@@ -45,11 +45,11 @@ def open_sources(config: DataConfig, names: Names | None = None) -> tuple[Datase
 
 def _named(config: DataConfig, names: Names | None) -> tuple[Dataset, Dataset]:
     """Return the training and validation images as they are, none of them read."""
-    everything = open_dataset(config.train)
     if names is not None:
-        training = _again(everything, names["train"], config.train)
-        other = open_dataset(config.val) if config.val else everything
-        return training, _again(other, names["val"], config.val or config.train)
+        val = config.val or config.train
+        training = _again(_open_again(config.train), names["train"], config.train)
+        return training, _again(_open_again(val), names["val"], val)
+    everything = open_dataset(config.train)
     if not config.val:
         chosen, held = split_names(everything, config)
         return everything.subset(chosen), _once(everything.subset(held))
@@ -92,6 +92,17 @@ def _chosen(samples: Dataset, names: str) -> Dataset:
 def _once(samples: Dataset) -> Dataset:
     """Return the samples without repetition: what counts twice in a score says less."""
     return samples.subset(dict.fromkeys(samples.names))
+
+
+def _open_again(spec: str) -> Dataset:
+    """Open the data set that a run began with."""
+    try:
+        return open_dataset(spec)
+    except InputError as error:
+        raise InputError(
+            f"{error}; the run began with the data {spec}: go on with it from the folder in which "
+            "it was started, or correct the path in its config.yaml"
+        ) from error
 
 
 def _again(samples: Dataset, names: Sequence[str], spec: str) -> Dataset:

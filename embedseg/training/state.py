@@ -11,6 +11,7 @@ from torch import nn
 from embedseg.io import InputError, atomic_path
 from embedseg.training.optim import AveragedWeights
 
+STATE = "state.pt"
 UNREADABLE = (
     RuntimeError, KeyError, ValueError, TypeError, AttributeError, EOFError, OSError,
     UnpicklingError,
@@ -44,6 +45,11 @@ class Progress:
         self.finished |= bool(patience) and self.stale >= patience
 
 
+def has_state(run: Path) -> bool:
+    """Tell whether a run has ended an epoch; one that was killed before starts again."""
+    return (run / STATE).is_file()
+
+
 def save_state(
     run: Path,
     progress: Progress,
@@ -63,7 +69,7 @@ def save_state(
         "random": torch.random.get_rng_state(),
         "random_cuda": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [],
     }
-    with atomic_path(run / "state.pt") as temporary:
+    with atomic_path(run / STATE) as temporary:
         torch.save(state, temporary)
 
 
@@ -76,9 +82,9 @@ def load_state(
     device: torch.device,
 ) -> Progress:
     """Put everything back as `save_state` found it; InputError where it cannot be."""
-    file = run / "state.pt"
-    if not file.is_file():
-        return Progress()  # killed before the first epoch ended: start again
+    file = run / STATE
+    if not has_state(run):
+        return Progress()
     try:
         state = torch.load(file, map_location=device, weights_only=True)
         network.load_state_dict(state["network"])

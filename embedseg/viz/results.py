@@ -19,18 +19,24 @@ _FIRST = ("val_sbd", "val_ap50", "val_pq", "val_abs_dic", "loss")  # what the ti
 
 
 def write_results_page(
-    run: str | Path, *, epochs: int | None = None, finished: bool = False, refresh: int = 5
+    run: str | Path,
+    *,
+    epochs: int | None = None,
+    finished: bool = False,
+    stopped: bool = False,
+    refresh: int = 5,
 ) -> Path:
     """Write `run`/results.html from metrics.csv, results.png and the newest of samples/*.png.
 
-    `epochs` is the planned number. Until `finished` the page reloads every `refresh` seconds.
+    `epochs` is the planned number. Until `finished` or `stopped` the page reloads every
+    `refresh` seconds.
     Whatever is not there yet is left out.
     """
     run = Path(run)
     metrics = run / "metrics.csv"
     done, columns = read_metrics(metrics) if metrics.is_file() else (np.empty(0), {})
     last = int(done[-1]) if len(done) else 0
-    state = "finished" if finished else "training"
+    state = "finished" if finished else "stopped" if stopped else "training"
     of = f" of {epochs}" if epochs else ""
     now = datetime.now().strftime("%Y-%m-%d %H:%M:%S")
     parts = [
@@ -46,7 +52,7 @@ def write_results_page(
         parts.append(figure(_fresh(run, sheets[-1]), caption))
     if len(done):
         parts.append("<h2>Epochs</h2>\n" + table(_latest(done, columns)))
-    head = "" if finished else f'<meta http-equiv="refresh" content="{refresh}">\n'
+    head = "" if finished or stopped else f'<meta http-equiv="refresh" content="{refresh}">\n'
     return save_page(run / "results.html", page(f"{run.name} · {state}", "".join(parts), head=head))
 
 

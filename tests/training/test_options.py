@@ -5,10 +5,13 @@ from pathlib import Path
 import pytest
 import torch
 
+from embedseg.io import InputError, read_labels, write_labels
 from embedseg.training.config import NetworkConfig
 from embedseg.training.distributed import World
 from embedseg.training.job import prepare
+from embedseg.training.numbers import check_numbers
 from embedseg.training.options import read_config
+from tests.scenes import write_folder
 
 WIDE = "{width: 8, depth: 2}"
 
@@ -59,3 +62,36 @@ def test_the_leaf_recipe_builds(more: list[str]) -> None:
     words = ["--config", "leaves", *small, "--device=cpu", *more]
     job = prepare(read_config(words), World(), torch.device("cpu"))
     assert job.spec.zoom == 1.2
+
+
+@pytest.mark.parametrize(
+    ("words", "named"),
+    [
+        (["--loss.alpha=-1"], "loss.alpha must be >= 0"),
+        (["--loss.beta=-1"], "loss.beta must be >= 0"),
+        (["--loss.gamma=-0.1"], "loss.gamma must be >= 0"),
+        (["--patience=2", "--validate_every=0"], "patience counts validations"),
+        (["--augment.outside=background"], "mirrored objects"),
+        (["--augment.elastic=10"], r"augment.elastic must be in \[0, 1\]"),
+        (["--augment.translation=30"], r"augment.translation must be in \[0, 1\]"),
+    ],
+)
+def test_settings_that_no_run_can_mean(words: list[str], named: str) -> None:
+    with pytest.raises(ValueError, match=named):
+        check_numbers(read_config(["--data=leaves:2", *words]))
+
+
+def test_classes_without_an_output_are_named(tmp_path: Path) -> None:
+    data = write_folder(tmp_path / "data", count=4)
+    (data / "semantic").mkdir()
+    for file in (data / "labels").iterdir():
+        classes = read_labels(file) % 3
+        classes[:3] = 255  # ignored
+        write_labels(data / "semantic" / file.name, classes)
+    small = ["--data.working_size=32", "--augment.size=32", "--device=cpu"]
+    words = [f"--data=folder:{data}", *small, "--network.options={width: 4, depth: 2}"]
+    for classes in (1, 2):
+        with pytest.raises(InputError, match=r"classes 0 to 2; set --network.classes 3"):
+            config = read_config([*words, f"--network.classes={classes}"])
+            prepare(config, World(), torch.device("cpu"))
+    prepare(read_config([*words, "--network.classes=3"]), World(), torch.device("cpu"))

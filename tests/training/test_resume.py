@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from embedseg import load
 from embedseg.io import InputError
 from embedseg.training import loop
 from embedseg.training.config import TrainConfig
@@ -36,6 +37,10 @@ def stop_after_one_epoch(config: TrainConfig, monkeypatch: pytest.MonkeyPatch) -
     return Path(config.run)
 
 
+def stop(*_: object) -> None:
+    raise Stopped
+
+
 def same(run: Path, other: Path) -> bool:
     first, second = weights(run), weights(other)
     return rows(run) == rows(other) and all(torch.equal(first[key], second[key]) for key in first)
@@ -51,6 +56,46 @@ def test_a_run_that_goes_on_needs_no_longer_what_it_began_from(tmp_path: Path, m
     shutil.rmtree(begin)
     train(resumed_config(run), resume=True)
     assert same(run, whole)
+
+
+def test_a_run_that_ended_no_epoch_begins_again_from_what_it_was_to_begin_from(
+    tmp_path: Path, monkeypatch
+) -> None:
+    data = write_folder(tmp_path / "data", count=6)
+    begin = train(read_config(arguments(data, tmp_path / "begin", *SHORT, "--epochs=1")))
+    still = ["--optimizer.learning_rate=0", "--optimizer.ema=0", "--seed=5"]
+    words = arguments(data, tmp_path / "run", *SHORT, *still, "--network.init", str(begin))
+    with monkeypatch.context() as patch, pytest.raises(Stopped):
+        patch.setattr(loop, "run_epoch", stop)
+        train(read_config(words))
+    run = tmp_path / "run"
+    assert not (run / "state.pt").exists()
+    train(resumed_config(run), resume=True)
+    learned = dict(torch.nn.Module.named_parameters(load(begin).network))
+    for name, value in load(run).network.named_parameters():
+        assert torch.equal(value, learned[name]), name
+
+
+def test_the_page_of_a_run_that_was_stopped_says_so(tmp_path: Path, monkeypatch) -> None:
+    data = write_folder(tmp_path / "data", count=6)
+    words = arguments(data, tmp_path / "run", *SHORT)
+    run = stop_after_one_epoch(read_config(words), monkeypatch)
+    page = (run / "results.html").read_text()
+    assert "stopped · epoch 1 of 2" in page and "http-equiv" not in page
+    train(resumed_config(run), resume=True)
+    assert "finished · epoch 2 of 2" in (run / "results.html").read_text()
+
+
+def test_data_that_is_not_found_again_is_told_by_its_run(tmp_path: Path, monkeypatch) -> None:
+    write_folder(tmp_path / "data", count=6)
+    monkeypatch.chdir(tmp_path)
+    run = stop_after_one_epoch(
+        read_config(arguments(Path("data"), tmp_path / "run", *SHORT)), monkeypatch
+    )
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    with pytest.raises(InputError, match="folder in which it was started"):
+        train(resumed_config(run), resume=True)
 
 
 def test_pictures_added_since_change_nothing(tmp_path: Path, monkeypatch) -> None:
