@@ -8,7 +8,7 @@ import numpy as np
 from tqdm import tqdm
 
 from embedseg.data import open_dataset
-from embedseg.data.overlap import trained_on
+from embedseg.data.of_run import trained_on
 from embedseg.data.splits import read_names
 from embedseg.ensemble import Ensemble
 from embedseg.io import InputError, read_labels

@@ -81,7 +81,7 @@ def ablate(
         budget: dict[str, Any] = {"seeds": [0], "minutes": minutes, "steps": steps}
         compare(chosen, here, out / f"fold{number}", **budget)
         tasks = plan(chosen[:1], here, out / f"fold{number}", **budget)
-        note = describe(tasks, [0], minutes, steps)
+        note = describe(tasks, out / f"fold{number}", [0], minutes, steps)
         text = to_markdown(out, folds, f"{note}\n{describe_groups(data, folds)}.")
         with atomic_path(out / "ablation.md") as temporary:
             temporary.write_text(text)

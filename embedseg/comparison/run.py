@@ -85,7 +85,7 @@ def compare(
         raise unknown("metric", metric, known)
     tasks = plan(cells, base, out, seeds=seeds, minutes=minutes, steps=steps)
     refuse_other_budget(tasks, out)
-    note = describe(tasks, seeds, minutes, steps)
+    note = describe(tasks, out, seeds, minutes, steps)
     for number, task in enumerate(tasks, 1):
         if not finished(task):
             logger.info("%s, seed %d (%d of %d)", task.cell.name, task.config.seed, number,
@@ -252,9 +252,15 @@ def report(out: Path, metric: str, note: str) -> str:
     return to_text(rows, metric)
 
 
-def describe(tasks: Sequence[Task], seeds: Sequence[int], minutes: float, steps: int) -> str:
-    """Return the budget, the data and the machine in a sentence, without what the cells vary."""
+def describe(
+    tasks: Sequence[Task], out: Path, seeds: Sequence[int], minutes: float, steps: int
+) -> str:
+    """Return the budget, the data and the machine in a sentence, without what cells vary.
+
+    That is what the cells of `tasks` vary, and those that lie in `out`.
+    """
     config, varied = tasks[0].config, {key for task in tasks for key in task.cell.options}
+    varied |= {key for result in read_results(out) for key in result.get("settings", ())}
     facts = {
         "batch": f"batch {config.batch}",
         "data.working_size": f"working size {config.data.working_size}",

@@ -4,11 +4,8 @@ from collections.abc import Iterator, Sequence
 from itertools import product
 from pathlib import Path
 
-import yaml
-
 from embedseg.data import open_dataset
 from embedseg.data.joined import TIMES
-from embedseg.data.splits import read_names
 
 
 def shared_names(
@@ -24,21 +21,6 @@ def shared_names(
         if _source(part) == _source(another):
             shared |= _within(part, one, names) & _within(another, other, other_names)
     return shared
-
-
-def trained_on(run: Path, data: str, names: Sequence[str]) -> set[str]:
-    """Return those of the `names` of `data` that a run was trained on, as far as its folder tells.
-
-    A model without a folder, or with a damaged one, tells nothing.
-    """
-    config, listed = run / "config.yaml", run / "train.txt"
-    if not (config.is_file() and listed.is_file()):
-        return set()
-    try:
-        train = str(yaml.safe_load(config.read_text())["data"]["train"])
-    except (yaml.YAMLError, LookupError, TypeError, UnicodeDecodeError):
-        return set()
-    return shared_names(train, read_names(listed, names), data, names)
 
 
 def _parts(spec: str) -> Iterator[str]:

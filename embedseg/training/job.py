@@ -98,13 +98,7 @@ def prepare(
         training = sparse_training(config, training)
     elif config.data.keep != 1 or config.data.background_label:
         raise ValueError("data.keep and data.background_label go with --labels sparse")
-    if config.network.classes > 2 and all(sample.semantic is None for sample in training):
-        raise InputError(
-            f"{config.data.train}: no image has classes, but network.classes is "
-            f"{config.network.classes}; put them into semantic/ beside labels/, or leave it 1"
-        )
-    if config.data.cache:
-        check_classes(config, training)
+    check_classes(config, training)
     spec = spec_of(config)
     torch.manual_seed(config.seed)
     network = build_from_spec(spec, pretrained=True)
@@ -141,7 +135,14 @@ def prepare(
 
 
 def check_classes(config: TrainConfig, training: Dataset) -> None:
-    """Refuse classes in the images that the network has no output for; InputError."""
+    """Refuse outputs without classes in the images, and classes without an output; InputError."""
+    if config.network.classes > 2 and all(sample.semantic is None for sample in training):
+        raise InputError(
+            f"{config.data.train}: no image has classes, but network.classes is "
+            f"{config.network.classes}; put them into semantic/ beside labels/, or leave it 1"
+        )
+    if not config.data.cache:
+        return  # to read every file takes as long as an epoch
     known = [s.semantic[s.semantic != SEMANTIC_IGNORE] for s in training if s.semantic is not None]
     highest = max((int(values.max(initial=0)) for values in known), default=0)
     if highest > max(config.network.classes - 1, 1):

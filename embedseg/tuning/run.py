@@ -4,10 +4,8 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-import yaml
-
 from embedseg.data import Dataset, open_dataset
-from embedseg.data.overlap import trained_on
+from embedseg.data.of_run import stored_data, trained_on
 from embedseg.data.splits import read_names
 from embedseg.device import Amp
 from embedseg.io import InputError, atomic_path
@@ -58,16 +56,8 @@ def tune_run(  # noqa: PLR0913  (the options of the command, flat)
 def images_of(run: Path, data: str | None, names: Path | None) -> Dataset:
     """Return the images to tune on: those named, else the run's own validation images."""
     if data is None:
-        file = run / "config.yaml"
-        if not file.is_file():
-            raise InputError(f"{run}: no config.yaml names its validation images; give --data")
-        try:
-            config = yaml.safe_load(file.read_text())["data"]
-            data, listed = str(config["val"] or config["train"]), config["val_list"]
-        except (yaml.YAMLError, KeyError, TypeError, UnicodeDecodeError) as error:
-            raise InputError(
-                f"{file}: damaged, it names no validation images; give --data, and --list"
-            ) from error
+        config = stored_data(run)
+        data, listed = str(config["val"] or config["train"]), config["val_list"]
         drawn = not listed and not config["val"]
         if names is None and drawn and not (run / "val.txt").is_file():
             raise InputError(

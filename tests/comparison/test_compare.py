@@ -236,8 +236,12 @@ def test_what_the_cells_change_is_neither_held_against_them_nor_told_of_all(
     assert main(argv) == 0
     note = (out / "results.md").read_text().splitlines()[-1]
     assert "Each run: 2 steps, working size 32, data folder:" in note and "batch" not in note
+    argv = [*words(scenes, out), "--seeds", "0"]  # a cell that does not, beside those that do
+    argv[argv.index("--vary") + 1] = "loss.foreground={bce: 2}"
+    assert main(argv) == 0
+    assert "batch" not in (out / "results.md").read_text().splitlines()[-1]
     assert {r["cell"] for r in read_results(out)} == {
-        "dice", "focal", "bce, batch=1", "bce, batch=2",
+        "dice", "focal", "bce, batch=1", "bce, batch=2", "2 bce",
     }  # fmt: skip
 
 

@@ -9,7 +9,6 @@ from embedseg.io import InputError, read_labels, write_labels
 from embedseg.training.config import NetworkConfig
 from embedseg.training.distributed import World
 from embedseg.training.job import prepare
-from embedseg.training.numbers import check_numbers
 from embedseg.training.options import read_config
 from tests.scenes import write_folder
 
@@ -62,23 +61,6 @@ def test_the_leaf_recipe_builds(more: list[str]) -> None:
     words = ["--config", "leaves", *small, "--device=cpu", *more]
     job = prepare(read_config(words), World(), torch.device("cpu"))
     assert job.spec.zoom == 1.2
-
-
-@pytest.mark.parametrize(
-    ("words", "named"),
-    [
-        (["--loss.alpha=-1"], "loss.alpha must be >= 0"),
-        (["--loss.beta=-1"], "loss.beta must be >= 0"),
-        (["--loss.gamma=-0.1"], "loss.gamma must be >= 0"),
-        (["--patience=2", "--validate_every=0"], "patience counts validations"),
-        (["--augment.outside=background"], "mirrored objects"),
-        (["--augment.elastic=10"], r"augment.elastic must be in \[0, 1\]"),
-        (["--augment.translation=30"], r"augment.translation must be in \[0, 1\]"),
-    ],
-)
-def test_settings_that_no_run_can_mean(words: list[str], named: str) -> None:
-    with pytest.raises(ValueError, match=named):
-        check_numbers(read_config(["--data=leaves:2", *words]))
 
 
 def test_classes_without_an_output_are_named(tmp_path: Path) -> None:

@@ -212,6 +212,13 @@ def test_two_processes_equal_one_with_the_whole_batch(scenes: Path, tmp_path: Pa
         (["--loss.dice=-1"], "loss.dice must be >= 0, got -1"),
         (["--network.classes=3"], "no image has classes, but network.classes is 3"),
         (["--copy_paste=2"], r"copy_paste must be in \[0, 1\], got 2"),
+        (["--loss.alpha=-1"], "loss.alpha must be >= 0"),
+        (["--loss.beta=-1"], "loss.beta must be >= 0"),
+        (["--loss.gamma=-0.1"], "loss.gamma must be >= 0"),
+        (["--patience=2", "--validate_every=0"], "patience counts validations"),
+        (["--augment.outside=background"], "mirrored objects"),
+        (["--augment.elastic=10"], r"augment.elastic must be in \[0, 1\]"),
+        (["--augment.translation=30"], r"augment.translation must be in \[0, 1\]"),
     ],
 )
 def test_refused_before_any_work(
