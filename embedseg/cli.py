@@ -57,8 +57,19 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         return FAILED
     except (ValueError, OSError, ImportError) as error:  # InputError is a ValueError
-        print(f"embedseg: {error}", file=sys.stderr)
+        print(f"embedseg: {sentence(error)}", file=sys.stderr)
         return FAILED
+
+
+def sentence(error: Exception) -> str:
+    """Return what an error says, of one about a file without its number.
+
+    >>> sentence(FileNotFoundError(2, "No such file or directory", "runs/a"))
+    'runs/a: No such file or directory'
+    """
+    if isinstance(error, OSError) and error.filename is not None and error.strerror:
+        return f"{error.filename}: {error.strerror}"
+    return str(error)
 
 
 def options_of(name: str) -> list[str]:

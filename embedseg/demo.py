@@ -6,7 +6,7 @@ from pathlib import Path
 
 from embedseg.data import Dataset, Sample, open_dataset
 from embedseg.inference.result import Segmentation
-from embedseg.io import InputError, write_image, write_labels
+from embedseg.io import InputError, make_folder, write_image, write_labels
 from embedseg.metrics import Scores, score_images
 from embedseg.model import Model
 from embedseg.training.loop import train
@@ -43,8 +43,7 @@ def prepare_folder(out: Path) -> None:
     if out.exists() and not (out / MARK).is_file() and (not out.is_dir() or any(out.iterdir())):
         raise InputError(f"{out}: holds something else than a demo; choose another --out")
     shutil.rmtree(out, ignore_errors=True)
-    out.mkdir(parents=True)
-    (out / MARK).touch()
+    (make_folder(out) / MARK).touch()
 
 
 def write_pictures(

@@ -5,7 +5,7 @@ Several pictures are worked on at a time, each by one thread (`embedseg.side_by_
 
 import logging
 import time
-from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,15 +16,10 @@ import torch
 from tqdm import tqdm
 
 from embedseg.ensemble import Ensemble
-from embedseg.inference.measure import COLUMNS
-from embedseg.inference.result import (
-    DEFAULT_PRODUCTS,
-    check_products,
-    read_summary,
-    write_summary,
-)
+from embedseg.inference.result import DEFAULT_PRODUCTS, check_products
 from embedseg.inference.segment import check_foreground, segment_outputs
-from embedseg.io import read_image
+from embedseg.inference.tables import Table, add_to_tables, check_tables
+from embedseg.io import make_folder, read_image
 from embedseg.io.masks import Masks
 from embedseg.io.output_names import unique_names
 from embedseg.model import Model
@@ -37,10 +32,6 @@ NO_MEMORY = (
     "can't allocate memory", "not enough memory", "out of memory", "insufficient memory",
     "failed to allocate", "bad_alloc", "bad allocation", "alloc_failed",
 )  # fmt: skip
-
-COUNTS = ("image", "instances", "area")  # the columns of counts.csv
-
-Table = list[dict[str, Any]]
 
 
 @dataclass
@@ -98,16 +89,18 @@ def predict_files(
     """Segment every picture and write its `products`, `summary.csv` and `counts.csv` into `out`.
 
     The summary has a row for each instance, `counts.csv` one for each picture, also for one in
-    which nothing was found: image, instances, area (of them all, in pixels).
+    which nothing was found: image, instances, area (of them all, in pixels), source (its path).
     `foreground` is a folder of masks (the picture's stem, any image or label format; not 0 is
     foreground) to use instead of the predicted one. A picture that cannot be read or segmented is
     reported and the rest goes on; its reason is in the outcome. One for which the memory did not
     suffice beside others is tried again alone at the end. Pictures of one stem are told
     apart by the names of their folders, or by their endings (`unique_names`). Tables of other
-    pictures that lie in `out` keep their rows.
+    pictures that lie in `out` keep their rows; InputError where results of another picture of the
+    same name lie there.
     """
     check_products(products)
     started, outcome, names = time.monotonic(), Outcome(), unique_names(images)
+    check_tables(make_folder(out), names)
     tables: dict[Path, Table] = {}
     masks = None if foreground is None else Masks.of(foreground)
     task = Task(model, masks, out, products, names, Lock())
@@ -130,9 +123,7 @@ def predict_files(
                 job(path)
     finally:
         outcome.instances = {names[path]: len(tables[path]) for path in images if path in tables}
-        done = [(names[path], tables[path]) for path in images if path in tables]
-        add_to_table(out / "summary.csv", COLUMNS, [row for _, rows in done for row in rows], done)
-        add_to_table(out / "counts.csv", COUNTS, [count_row(*one) for one in done], done)
+        add_to_tables(out, names, tables)
     outcome.seconds = time.monotonic() - started
     return outcome
 
@@ -145,20 +136,6 @@ def ended(jobs: Iterator[Any]) -> Iterator[None]:
     finally:
         if isinstance(jobs, Generator):
             jobs.close()
-
-
-def add_to_table(
-    path: Path, columns: Sequence[str], rows: Table, done: Iterable[tuple[str, Table]]
-) -> None:
-    """Write the rows of the pictures `done` behind those of others that are in the file."""
-    pictures = {name for name, _ in done}
-    earlier = [row for row in read_summary(path, columns) if row["image"] not in pictures]
-    write_summary(path, [*earlier, *rows], columns)
-
-
-def count_row(name: str, rows: Table) -> dict[str, Any]:
-    """Return the row of COUNTS of a picture with these instances."""
-    return dict(zip(COUNTS, (name, len(rows), sum(row["area"] for row in rows)), strict=True))
 
 
 class Task(NamedTuple):

@@ -1,17 +1,17 @@
 """The instances of one picture, and how they are written to files."""
 
-import csv
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal, Self, TextIO
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from embedseg.inference.measure import COLUMNS, measure
-from embedseg.io import atomic_path, write_image, write_labels
+from embedseg.inference.measure import measure
+from embedseg.inference.tables import write_summary
+from embedseg.io import atomic_path, make_folder, write_image, write_labels
 from embedseg.io.images import JPEG_LARGEST
 from embedseg.names import unknown
 from embedseg.viz import overlay, pca_rgb
@@ -60,8 +60,7 @@ class Segmentation:
         for one; pca: PNG; foreground: 8-bit PNG of the probability; embedding: `.npz` with
         embedding and semantic; scores: JSON. Each file appears whole or not at all.
         """
-        folder = Path(folder)
-        folder.mkdir(parents=True, exist_ok=True)
+        folder = make_folder(folder)
         files = [self._write(folder, product) for product in check_products(products)]
         summary = folder / f"{self.name}_summary.csv"
         write_summary(summary, self.table())
@@ -104,27 +103,3 @@ def check_products(products: Sequence[str]) -> Sequence[str]:
         if product not in PRODUCTS:
             raise unknown("product", product, PRODUCTS)
     return products
-
-
-def write_summary(
-    path: Path, rows: Sequence[Mapping[str, Any]], columns: Sequence[str] = COLUMNS
-) -> None:
-    """Write rows of `measure`, or of other `columns`, as CSV."""
-    with atomic_path(path) as temporary, open_text(temporary, "w") as file:
-        writer = csv.DictWriter(file, columns)
-        writer.writeheader()
-        writer.writerows(rows)
-
-
-def read_summary(path: Path, columns: Sequence[str] = COLUMNS) -> list[dict[str, str]]:
-    """Return the rows of a summary that `write_summary` wrote; none of a file of other columns."""
-    if not path.is_file():
-        return []
-    with open_text(path, "r") as file:
-        reader = csv.DictReader(file)
-        return list(reader) if tuple(reader.fieldnames or ()) == tuple(columns) else []
-
-
-def open_text(path: Path, mode: Literal["r", "w"]) -> TextIO:
-    """Open a summary; bytes of names that are no UTF-8 go in and out as they are."""
-    return path.open(mode, newline="", encoding="utf-8", errors="surrogateescape")

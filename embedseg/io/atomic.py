@@ -27,10 +27,7 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
     """
     path = Path(path)
     temporary = path.with_name(f".tmp-{secrets.token_hex(6)}{path.suffix}")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise _explained(error, path, temporary) from error
+    make_folder(path.parent)
     try:
         yield temporary
         temporary.replace(path)
@@ -38,6 +35,19 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
         raise _explained(error, path, temporary) from error
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def make_folder(path: str | Path) -> Path:
+    """Make a folder and those around it, where they are not there yet, and return it.
+
+    Raises InputError where a file stands in its way, or nothing may be made there.
+    """
+    path = Path(path)
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise _explained(error, path, path) from error
+    return path
 
 
 def _explained(error: OSError, path: Path, temporary: Path) -> OSError | InputError:
@@ -53,9 +63,9 @@ def _explained(error: OSError, path: Path, temporary: Path) -> OSError | InputEr
             f"cannot write {path}: {REFUSED[error.errno]}; choose a folder you may write to"
         )
     if isinstance(error, NotADirectoryError | FileExistsError | IsADirectoryError):
-        files = [folder for folder in path.parents if folder.is_file()]
+        files = [place for place in (path, *path.parents) if place.is_file()]
         return InputError(
-            f"cannot write {path}: {files[0] if files else path} stands in the way; "
+            f"cannot write {path}: {files[-1] if files else path} stands in the way; "
             "choose another name"
         )
-    return error
+    return InputError(f"cannot write {path}: {error.strerror}; choose another place")

@@ -17,7 +17,7 @@ import torch
 import yaml
 
 from embedseg.data import Dataset
-from embedseg.io import atomic_path
+from embedseg.io import atomic_path, make_folder
 from embedseg.model import Model
 from embedseg.training.config import TrainConfig, refuse_existing
 from embedseg.training.state import Progress
@@ -40,7 +40,7 @@ def create(
     run = Path(config.run)
     refuse_existing(run)
     for folder in ("weights", "samples"):
-        (run / folder).mkdir(parents=True, exist_ok=True)
+        make_folder(run / folder)
     with atomic_path(run / "config.yaml") as temporary:
         temporary.write_text(dump(config))
     with atomic_path(run / "env.json") as temporary:

@@ -9,8 +9,9 @@ import pytest
 import torch
 
 import embedseg
-from embedseg.cli import main
+from embedseg.cli import main, sentence
 from embedseg.commands.common import FAILED
+from embedseg.errors import InputError
 from embedseg.io import write_image, write_labels
 from embedseg.model import Model
 from embedseg.predict import predict_files
@@ -62,8 +63,9 @@ def test_a_picture_without_an_instance_is_counted(
     predict_files(model, pictures[3:], out)
     with (out / "counts.csv").open(newline="") as file:
         counts = {row["image"]: row for row in csv.DictReader(file)}
-    assert counts["b"] == {"image": "b", "instances": "0", "area": "0"}
-    assert counts["a"] == {"image": "a", "instances": str(outcome.instances["a"]), "area": "4096"}
+    ours = {"image": "b", "instances": "0", "area": "0", "source": str(pictures[1].resolve())}
+    assert counts["b"] == ours
+    assert counts["a"]["instances"] == str(outcome.instances["a"]) and counts["a"]["area"] == "4096"
     assert [*counts] == ["a", "b", "c"]
 
 
@@ -136,3 +138,48 @@ def test_results_do_not_go_among_the_pictures(
     assert "name another one" in capsys.readouterr().err
     assert sorted(folder.iterdir()) == sorted(pictures)
     assert main([command, str(tiny_run), str(pictures[0]), "--out", str(folder)]) == 0
+
+
+def test_results_of_another_picture_of_the_same_name_are_not_replaced(
+    tiny_run: Path, pictures: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model, out = embedseg.load(tiny_run, device="cpu"), tmp_path / "out"
+    predict_files(model, pictures[:1], out)
+    monkeypatch.chdir(tmp_path)
+    predict_files(model, [Path("a.png"), pictures[1]], out)  # the same picture, spelled otherwise
+    before = {path: path.read_bytes() for path in out.iterdir()}
+    other = tmp_path / "day 2" / "a.png"
+    write_image(other, discs(5)[0])
+    with pytest.raises(InputError, match=f"results of {pictures[0]}, which those of {other}"):
+        predict_files(model, [pictures[3], other], out)
+    assert {path: path.read_bytes() for path in out.iterdir()} == before
+
+
+@pytest.mark.parametrize("name", ["summary.csv", "counts.csv"])
+def test_a_table_with_columns_of_the_users_own_is_not_replaced(
+    tiny_run: Path, pictures: list[Path], tmp_path: Path, name: str
+) -> None:
+    model, table = embedseg.load(tiny_run, device="cpu"), tmp_path / "out" / name
+    predict_files(model, pictures[:1], table.parent)
+    table.write_text("image,treatment\na,drought\n")
+    with pytest.raises(InputError, match=f"{name} has other columns.*rename it"):
+        predict_files(model, pictures[1:], table.parent)
+    assert "drought" in table.read_text()
+    assert not list(table.parent.glob("b_*"))
+
+
+@pytest.mark.parametrize("command", ["predict", "visualize"])
+def test_a_file_in_the_place_of_the_folder_is_told_before_the_work(
+    tiny_run: Path, pictures: list[Path], tmp_path: Path, command: str, capsys, monkeypatch
+) -> None:
+    (tmp_path / "out").write_text("mine")
+    monkeypatch.setattr(Model, "outputs", None)
+    words = [command, str(tiny_run), str(pictures[0]), "--device=cpu", "--out"]
+    assert main([*words, str(tmp_path / "out" / "new")]) == FAILED
+    assert capsys.readouterr().err.endswith("out stands in the way; choose another name\n")
+    assert (tmp_path / "out").read_text() == "mine"
+
+
+def test_an_error_about_a_file_is_told_without_its_number() -> None:
+    assert sentence(FileNotFoundError(2, "No such file", "runs/a")) == "runs/a: No such file"
+    assert sentence(OSError("odd")) == "odd"

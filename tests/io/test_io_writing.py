@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from embedseg.io import InputError, atomic_path, write_labels
+from embedseg.io import InputError, atomic_path, make_folder, write_labels
 
 
 def files(folder):
@@ -74,6 +74,14 @@ def test_a_folder_where_the_file_should_be(tmp_path):
     (tmp_path / "a.npy/x").mkdir(parents=True)
     with pytest.raises(InputError, match=r"a\.npy stands in the way"):
         write_labels(tmp_path / "a.npy", [[1]])
+    assert files(tmp_path) == []
+
+
+def test_a_place_that_cannot_be(tmp_path):
+    with pytest.raises(InputError, match=r"cannot write .*: File name too long; choose another"):
+        make_folder(tmp_path / ("x" * 300))
+    with pytest.raises(InputError, match=r"cannot write .*: File name too long; choose another"):
+        write_labels(tmp_path / f"{'x' * 300}.npy", [[1]])
     assert files(tmp_path) == []
 
 
