@@ -27,6 +27,7 @@ from embedseg.data.sample import Sample
 from embedseg.device import choose_device
 from embedseg.io import InputError, atomic_path
 from embedseg.lanes.hnet import HNet, cleared, hnet_loss, lane_points, save_hnet, thumbnail
+from embedseg.training.config import refuse_existing
 from embedseg.training.run_folder import environment
 
 logger = logging.getLogger(__name__)
@@ -131,11 +132,7 @@ def _opened(spec: str) -> tuple[Iterable[Sample], int]:
 
 def begin_run(run: Path, config: HNetConfig) -> None:
     """Make the folder with config.yaml and env.json; InputError where there is a run already."""
-    if run.exists() and (not run.is_dir() or any(run.iterdir())):
-        raise InputError(
-            f"{run}: exists already and is never overwritten; choose another --run or continue it "
-            f"with --resume {run}"
-        )
+    refuse_existing(run)
     with atomic_path(run / "config.yaml") as temporary:
         temporary.write_text(yaml.safe_dump(asdict(config), sort_keys=False))
     with atomic_path(run / "env.json") as temporary:

@@ -116,7 +116,7 @@ class LossConfig:
         schedule: of "boundary" in `foreground`: "constant"; "add": grows by `schedule_step` an
             epoch; "rebalance": grows, while the other losses of the semantic head fade.
         schedule_step: step of the schedule; the paper's is 0.01.
-        spacing: size of a pixel along each axis, for distance maps; empty: 1.
+        spacing: height and width of a pixel, for distance maps; empty: 1.
         options: named deviations from the paper, as keyword arguments of `discriminative_loss`.
     """
 
@@ -233,7 +233,9 @@ class TrainConfig:
 
 def refuse_existing(run: Path) -> None:
     """Raise InputError where `run` is there already and not an empty folder."""
-    if run.exists() and (not run.is_dir() or any(run.iterdir())):
+    if run.is_file():
+        raise InputError(f"{run}: is a file, and a run is a folder; choose another --run")
+    if run.is_dir() and any(run.iterdir()):
         raise InputError(
             f"{run}: exists already and is never overwritten; choose another --run or continue it "
             f"with --resume {run}"

@@ -3,7 +3,7 @@
 import math
 from operator import attrgetter
 
-from embedseg.training.config import TrainConfig
+from embedseg.training.config import NetworkConfig, TrainConfig
 
 LEAST = {
     "batch": 1,
@@ -60,7 +60,7 @@ def check_numbers(config: TrainConfig) -> None:
 
 
 def check_pairs(config: TrainConfig) -> None:
-    """Raise ValueError for settings that undo each other."""
+    """Raise ValueError for settings that undo each other, or that do nothing beside another."""
     if config.patience and not config.validate_every:
         raise ValueError(
             "patience counts validations, and validate_every 0 has one, at the end; set it to the "
@@ -70,4 +70,21 @@ def check_pairs(config: TrainConfig) -> None:
         raise ValueError(
             "augment.outside background would label the mirrored objects beyond a picture's border "
             "as background; set --augment.border constant, or leave outside at ignore"
+        )
+    spatial = config.method == "spatial"
+    if spatial and config.network.embedding_dim not in (2, NetworkConfig.embedding_dim):
+        raise ValueError(
+            "network.embedding_dim does nothing with the method spatial, whose two are x and y; "
+            "leave it out"
+        )
+    if config.seed_threshold is not None and not (spatial or config.network.seed_head):
+        raise ValueError(
+            "seed_threshold is of the seed head, and network.seed_head is false; leave it out, or "
+            "set core_step"
+        )
+    spacing = config.loss.spacing
+    if spacing and (len(spacing) != 2 or min(spacing) <= 0):
+        raise ValueError(
+            "loss.spacing must be the height and the width of a pixel, both > 0, got "
+            f"{list(spacing)}"
         )

@@ -15,6 +15,7 @@ import torch
 from safetensors.torch import load_file
 
 from embedseg.cli import main
+from embedseg.commands.common import FAILED
 from embedseg.io import InputError, read_labels, write_labels
 from embedseg.model import Model
 from embedseg.training import loop
@@ -217,6 +218,10 @@ def test_two_processes_equal_one_with_the_whole_batch(scenes: Path, tmp_path: Pa
         (["--loss.gamma=-0.1"], "loss.gamma must be >= 0"),
         (["--patience=2", "--validate_every=0"], "patience counts validations"),
         (["--augment.outside=background"], "mirrored objects"),
+        (["--method=spatial", "--network.embedding_dim=8"], "embedding_dim does nothing"),
+        (["--network.seed_head=false", "--seed_threshold=0.5"], "seed_threshold is of the seed"),
+        (["--loss.spacing=[1, 1, 2]"], r"loss.spacing must be .*got \[1.0, 1.0, 2.0\]"),
+        (["--loss.spacing=[1, 0]"], r"loss.spacing must be .*got \[1.0, 0.0\]"),
         (["--augment.elastic=10"], r"augment.elastic must be in \[0, 1\]"),
         (["--augment.translation=30"], r"augment.translation must be in \[0, 1\]"),
     ],
@@ -227,6 +232,15 @@ def test_refused_before_any_work(
     with pytest.raises(ValueError, match=message):
         train(read_config(arguments(scenes, tmp_path / "no", *options)))
     assert not (tmp_path / "no").exists()
+
+
+@pytest.mark.parametrize("command", ["train", "train-hnet"])
+def test_a_file_is_no_run(tmp_path: Path, command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "notes").write_text("mine")
+    data = "--data=leaves:2" if command == "train" else "--data=roads:2"
+    assert main([command, data, f"--run={tmp_path / 'notes'}"]) == FAILED
+    assert "notes: is a file, and a run is a folder; choose" in capsys.readouterr().err
+    assert (tmp_path / "notes").read_text() == "mine"
 
 
 def test_a_failure_before_the_first_step_leaves_no_folder(
