@@ -23,6 +23,30 @@ def shared_names(
     return shared
 
 
+def located(spec: str, folder: Path) -> str:
+    """Return `spec` with the places that are relative and lie in `folder` named from there."""
+    return " + ".join(_located(part, folder) for part in spec.split(" + "))
+
+
+def is_gone(spec: str) -> bool:
+    """Tell whether a part of `spec` is neither here nor generated."""
+    parts = (part.partition(":")[2].partition("#")[0] for part in _parts(spec))
+    places = ((where, where.partition(",")[0]) for where in parts)
+    return any(
+        not place.isdecimal() and not Path(where).exists() and not Path(place).exists()
+        for where, place in places
+    )
+
+
+def _located(part: str, folder: Path) -> str:
+    kind, colon, rest = part.partition(":")
+    where, mark, split = rest.partition("#")
+    for place in (where, where.partition(",")[0]):
+        if place and (folder / place).exists():
+            return f"{kind}{colon}{folder / place}{where[len(place) :]}{mark}{split}"
+    return part
+
+
 def _parts(spec: str) -> Iterator[str]:
     """Yield the data sets that `spec` joins, without how often they are repeated."""
     for text in spec.split(" + "):

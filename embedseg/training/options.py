@@ -109,11 +109,22 @@ def _files_first(words: Sequence[str]) -> tuple[list[str], list[str]]:
 
 
 def resumed_config(run: Path) -> TrainConfig:
-    """Return the configuration of a run that is to be continued."""
+    """Return the configuration of a run that is to be continued, with its data seen from here."""
     file = run / "config.yaml"
     if not file.is_file():
         raise InputError(f"{run}: not a run folder (it has no config.yaml); name one to resume")
-    return read_config(["--config", str(file), "--run", str(run)])
+    from embedseg.data.of_run import begun_in  # not above: it needs what data sets need
+    from embedseg.data.overlap import located
+
+    config, folder = read_config(["--config", str(file), "--run", str(run)]), begun_in(run)
+    train, val = (located(data, folder) for data in (config.data.train, config.data.val))
+    init = config.network.init
+    init = str(folder / init) if init and (folder / init).exists() else init
+    return replace(
+        config,
+        data=replace(config.data, train=train, val=val),
+        network=replace(config.network, init=init),
+    )
 
 
 def presets() -> list[str]:

@@ -44,7 +44,8 @@ def create(
     with atomic_path(run / "config.yaml") as temporary:
         temporary.write_text(dump(config))
     with atomic_path(run / "env.json") as temporary:
-        temporary.write_text(json.dumps({**environment(), **facts}, indent=1))
+        facts = {**environment(), "folder": str(Path.cwd()), **facts}
+        temporary.write_text(json.dumps(facts, indent=1))
     for part, file in LISTS.items():
         with atomic_path(run / file) as temporary:
             temporary.write_text("".join(f"{name}\n" for name in names[part]), encoding="utf-8")

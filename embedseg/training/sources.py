@@ -100,8 +100,8 @@ def _open_again(spec: str) -> Dataset:
         return open_dataset(spec)
     except InputError as error:
         raise InputError(
-            f"{error}; the run began with the data {spec}: go on with it from the folder in which "
-            "it was started, or correct the path in its config.yaml"
+            f"{error}; the run began with the data {spec}: put it back, or correct the path in "
+            "its config.yaml"
         ) from error
 
 

@@ -86,15 +86,21 @@ def test_the_page_of_a_run_that_was_stopped_says_so(tmp_path: Path, monkeypatch)
     assert "finished · epoch 2 of 2" in (run / "results.html").read_text()
 
 
-def test_data_that_is_not_found_again_is_told_by_its_run(tmp_path: Path, monkeypatch) -> None:
-    write_folder(tmp_path / "data", count=6)
+def test_data_are_found_from_elsewhere_and_told_where_they_are_gone(
+    tmp_path: Path, monkeypatch
+) -> None:
+    data = write_folder(tmp_path / "data", count=6)
     monkeypatch.chdir(tmp_path)
     run = stop_after_one_epoch(
         read_config(arguments(Path("data"), tmp_path / "run", *SHORT)), monkeypatch
     )
     (tmp_path / "elsewhere").mkdir()
     monkeypatch.chdir(tmp_path / "elsewhere")
-    with pytest.raises(InputError, match="folder in which it was started"):
+    first = (run / "metrics.csv").read_text().splitlines()
+    train(resumed_config(run), resume=True)
+    assert len((run / "metrics.csv").read_text().splitlines()) > len(first)
+    data.rename(tmp_path / "moved")
+    with pytest.raises(InputError, match=r"began with the data folder:data: put it back, or"):
         train(resumed_config(run), resume=True)
 
 
