@@ -84,6 +84,26 @@ def refuse_same_folder(images: Sequence[str], out: Path) -> None:
             )
 
 
+def list_pictures(images: Sequence[str], out: Path) -> list[Path]:
+    """Return the files that `images` stand for, without results that lie in `out` already.
+
+    Says how many those are. Raises ValueError where `out` is a folder that is read, InputError
+    where nothing is left.
+    """
+    from embedseg.io import InputError, list_images
+    from embedseg.io.output_names import is_result
+
+    refuse_same_folder(images, out)
+    found = list_images(images)
+    pictures = [path for path in found if not is_result(path, out)]
+    if not pictures:
+        raise InputError(f"{out} holds results alone, and no other picture was named")
+    if len(pictures) < len(found):
+        left = counted(len(found) - len(pictures), "file")
+        print(f"{left} in {out} left out: results, not pictures", file=sys.stderr)
+    return pictures
+
+
 def load_model(arguments: argparse.Namespace) -> "Model":
     """Load the model of a command and say on which device it runs, and why."""
     from embedseg import load

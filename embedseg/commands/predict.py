@@ -13,8 +13,8 @@ from embedseg.commands.common import (
     add_model,
     add_views,
     counted,
+    list_pictures,
     load_joint,
-    refuse_same_folder,
 )
 
 if TYPE_CHECKING:
@@ -58,12 +58,10 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.rate is not None:
         raise ValueError("--rate goes with a video: give --out NAME.mp4")
     from embedseg.device import keep_memory
-    from embedseg.io import list_images
     from embedseg.predict import predict_files
 
     keep_memory()
-    refuse_same_folder(arguments.images, arguments.out)
-    images = list_images(arguments.images)
+    images = list_pictures(arguments.images, arguments.out)
     model = load_for_engine(arguments)
     if arguments.bandwidth is not None:
         model.spec = model.spec.with_bandwidth(arguments.bandwidth)

@@ -9,8 +9,8 @@ from embedseg.commands.common import (
     PARTLY_FAILED,
     add_device,
     counted,
+    list_pictures,
     load_model,
-    refuse_same_folder,
 )
 
 
@@ -35,11 +35,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Write pictures and pages; print which page to open, report what failed."""
-    from embedseg.io import list_images
     from embedseg.visualize import INDEX, visualize_files
 
-    refuse_same_folder(arguments.images, arguments.out)
-    images = list_images(arguments.images)
+    images = list_pictures(arguments.images, arguments.out)
     outcome = visualize_files(
         load_model(arguments),
         images,

@@ -1,6 +1,7 @@
 """From what a user types to a list of image files: a file, a folder, a pattern, or `-`."""
 
 import glob
+import os
 import sys
 from collections.abc import Iterable
 from pathlib import Path
@@ -19,8 +20,9 @@ def list_images(
     A folder stands for the images directly in it; a pattern (`*`, `?`, `[...]`, `**` for folders
     at any depth) for the images it matches; `-` for the paths read from `stdin` (one a line,
     sys.stdin by default); all else for itself. Images in folders and patterns are known by
-    IMAGE_SUFFIXES, hidden files are left out. A path that does not exist is kept beside others
-    that do, so that its own reading reports it.
+    IMAGE_SUFFIXES, hidden files are left out. A path that does not exist, or a link to nothing, is
+    kept beside others that do, so that its own reading reports it. Of two spellings of one path
+    (`a.png`, `./b/../a.png`) one stays.
 
     Raises InputError where an input stands for nothing, or no path exists at all.
     """
@@ -32,7 +34,8 @@ def list_images(
         found.update(_from_stdin(stdin or sys.stdin) if str(item) == "-" else _expand(item))
     if not any(path.exists() for path in found):
         raise InputError(f"{min(found)} does not exist; check the path")
-    return sorted(found)
+    once = {os.path.abspath(path): path for path in sorted(found, reverse=True)}  # noqa: PTH100
+    return sorted(once.values())
 
 
 def _from_stdin(stdin: TextIO) -> set[Path]:
@@ -60,7 +63,7 @@ def _images(paths: Iterable[Path], complaint: str) -> set[Path]:
     found = {
         path
         for path in paths
-        if path.suffix.lower() in IMAGE_SUFFIXES and path.is_file() and path.name[0] != "."
+        if path.suffix.lower() in IMAGE_SUFFIXES and not path.is_dir() and path.name[0] != "."
     }
     if not found:
         raise InputError(f"{complaint}; images end in {', '.join(sorted(IMAGE_SUFFIXES))}")

@@ -4,6 +4,15 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterable
 from pathlib import Path
 
+# Last words of the names of pictures and label files that `predict` and `visualize` write.
+WORDS = ("labels", "overlay", "pca", "foreground", "heat", "margin", "errors", "scatter")
+
+
+def is_result(path: Path, out: Path) -> bool:
+    """Tell whether a file in the folder `out` is called as results are that are written there."""
+    name, _, word = path.stem.rpartition("_")
+    return bool(name) and word in WORDS and path.resolve().parent == out.resolve()
+
 
 def unique_names(
     images: Iterable[Path],

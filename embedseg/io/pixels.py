@@ -4,13 +4,13 @@ import struct
 import zlib
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
 from embedseg._cv2 import cv2
 from embedseg.errors import InputError
+from embedseg.io.stored import Stored, read_deep_colour, read_pillow
+from embedseg.io.tiff import read_tiff
 
 TIFF_STARTS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 # What the readers raise on files that are cut short or overwritten.
@@ -22,20 +22,6 @@ PNG_START = b"\x89PNG\r\n\x1a\n"
 PNG_CHUNKS = frozenset(b"IHDR IDAT IEND pHYs tIME sRGB gAMA cHRM bKGD sBIT".split())
 PNG_LARGEST = 1 << 26  # pixels; Pillow judges what is larger
 PNG_PLAIN = (b"\x08\0", b"\x08\2", b"\x08\6")  # depth and colour type: grey, RGB, RGBA
-
-
-class Stored(NamedTuple):
-    """What a file holds: pixels (..., channels last where there are any) and what they mean.
-
-    `mode` is Pillow's name of the colour model: "L" for one value a pixel, whatever its dtype,
-    "P" for indices into `palette` (256, 3), "RGB", "RGBA", "LA". The pixels are as stored also
-    where the file shows them inverted (`white_is_zero`).
-    """
-
-    pixels: npt.NDArray[Any]
-    mode: str
-    palette: npt.NDArray[np.uint8] | None = None
-    white_is_zero: bool = False
 
 
 def read_stored(path: Path, *, upright: bool = False) -> Stored:
@@ -65,12 +51,12 @@ def _reader_of(start: bytes, upright: bool) -> Callable[[Path], Stored]:
     if start.startswith(NPY_START):
         return _read_npy
     if start.startswith(TIFF_STARTS):
-        return _read_tiff
+        return lambda path: read_tiff(path, upright=upright)
     if start.startswith(PNG_START) and _deep_colour(start):
-        return _read_deep_colour
+        return read_deep_colour
     if start.startswith(PNG_START) and start[24:26] in PNG_PLAIN:
-        return lambda path: _read_plain_png(path) or _read_pillow(path, upright=upright)
-    return lambda path: _read_pillow(path, upright=upright)
+        return lambda path: _read_plain_png(path) or read_pillow(path, upright=upright)
+    return lambda path: read_pillow(path, upright=upright)
 
 
 def _whole(path: Path, read: Callable[[Path], Stored]) -> Stored:
@@ -127,85 +113,3 @@ def _read_npy(path: Path) -> Stored:
     pixels = np.load(path, allow_pickle=False)
     colours = pixels.ndim == 3 and pixels.shape[-1] in (3, 4)
     return Stored(pixels, {3: "RGB", 4: "RGBA"}[pixels.shape[-1]] if colours else "L")
-
-
-def _read_deep_colour(path: Path) -> Stored:
-    content = np.frombuffer(path.read_bytes(), np.uint8)  # cv2.imread crashes at odd names
-    pixels = cv2.imdecode(content, cv2.IMREAD_UNCHANGED)
-    if pixels is None or pixels.ndim != 3:
-        raise InputError(f"{path} is broken or truncated; copy or export it again")
-    if pixels.shape[-1] == 4:
-        return Stored(pixels[..., [2, 1, 0, 3]], "RGBA")
-    return Stored(pixels[..., ::-1], "RGB")
-
-
-def _read_pillow(path: Path, *, upright: bool = False) -> Stored:
-    from PIL import Image, ImageOps
-
-    with Image.open(path) as file:
-        frames = getattr(file, "n_frames", 1)
-        if frames > 1 and file.format != "MPO":  # MPO: a phone's JPEG with its preview behind
-            raise InputError(f"{path} holds {frames} frames; save the one you mean as PNG")
-        image = ImageOps.exif_transpose(file) if upright else file
-        image.load()
-        if image.mode == "P":
-            entries = np.asarray(image.getpalette("RGB") or [], np.uint8).reshape(-1, 3)
-            palette = np.zeros((256, 3), np.uint8)
-            palette[: len(entries)] = entries
-            return Stored(np.asarray(image), "P", palette)
-        if image.mode in ("CMYK", "YCbCr", "LAB", "HSV", "PA", "RGBX"):
-            image = image.convert("RGB")
-        return Stored(np.asarray(image), image.mode if image.mode in ("RGB", "RGBA", "LA") else "L")
-
-
-def _read_tiff(path: Path) -> Stored:
-    import tifffile
-
-    with tifffile.TiffFile(path) as file:
-        if not file.series:
-            raise InputError(
-                f"{path} is broken or truncated (a TIFF without pages); export it again"
-            )
-        series = file.series[0]
-        photometric = tifffile.PHOTOMETRIC(file.pages.first.photometric).name
-        if photometric not in ("RGB", "MINISBLACK", "MINISWHITE"):
-            return _read_pillow(path)
-        white_is_zero = photometric == "MINISWHITE"
-        try:
-            pixels = series.asarray()
-        except ValueError as error:
-            if "imagecodecs" not in str(error):
-                raise
-            stored = _read_compressed_tiff(path, str(error))
-            if white_is_zero and stored.mode == "L" and stored.pixels.dtype.itemsize == 1:
-                stored = stored._replace(pixels=np.invert(stored.pixels))  # undoes Pillow's own
-        else:
-            stored = _channels_last(pixels, series.axes)
-        return stored._replace(white_is_zero=white_is_zero and stored.mode == "L")
-
-
-def _channels_last(pixels: npt.NDArray[Any], axes: str) -> Stored:
-    """Move the sample axis S, or a channel axis C that means colour, to the end."""
-    axis = axes.find("S") if "S" in axes else axes.find("C")
-    if axis < 0 or pixels.shape[axis] not in (1, 3, 4):
-        return Stored(pixels, "L")
-    pixels = np.moveaxis(pixels, axis, -1)
-    if pixels.shape[-1] == 1:
-        return Stored(pixels[..., 0], "L")
-    return Stored(pixels, "RGB" if pixels.shape[-1] == 3 else "RGBA")
-
-
-def _read_compressed_tiff(path: Path, complaint: str) -> Stored:
-    """Read one page through the codecs of Pillow, or of OpenCV where Pillow would cut its depth."""
-    import tifffile
-
-    with tifffile.TiffFile(path) as file:
-        pages, page = len(file.pages), file.pages.first
-    if pages > 1:
-        raise InputError(
-            f"{path} is compressed in a way that needs one more package ({complaint}); "
-            "pip install imagecodecs, or save it uncompressed"
-        )
-    if page.samplesperpixel > 1 and page.bitspersample > 8:
-        return _read_deep_colour(path)
-    return _read_pillow(path)

@@ -169,6 +169,26 @@ def test_a_table_with_columns_of_the_users_own_is_not_replaced(
 
 
 @pytest.mark.parametrize("command", ["predict", "visualize"])
+def test_results_of_an_earlier_call_are_no_pictures(
+    tiny_run: Path, pictures: list[Path], command: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = pictures[0].parent
+    words = [command, str(tiny_run), str(folder / "**" / "*"), "--device=cpu"]
+    for out in (folder, folder / "results"):
+        assert main([*words, "--out", str(out)]) == 0
+        capsys.readouterr()
+        assert main([*words, "--out", str(out)]) == 0
+        told = capsys.readouterr()
+        assert f"in {out} left out: results" in told.err and "4 images, " in told.out
+        for path in {path for path in folder.rglob("*") if path.is_file()} - {*pictures}:
+            path.unlink()
+    write_image(folder / "results" / "a_overlay.png", discs(0)[0])
+    words = [command, str(tiny_run), str(folder / "results" / "*"), "--device=cpu"]
+    assert main([*words, "--out", str(folder / "results")]) == FAILED
+    assert "holds results alone" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("command", ["predict", "visualize"])
 def test_a_file_in_the_place_of_the_folder_is_told_before_the_work(
     tiny_run: Path, pictures: list[Path], tmp_path: Path, command: str, capsys, monkeypatch
 ) -> None:

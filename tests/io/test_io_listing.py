@@ -78,3 +78,14 @@ def test_a_folder_of_folders_says_what_to_write(tmp_path):
 def test_empty_standard_input(folder):
     with pytest.raises(InputError, match="no path came on the standard input"):
         list_images("-", stdin=io.StringIO("\n"))
+
+
+def test_a_link_to_nothing_is_kept_so_that_its_reading_reports_it(tmp_path):
+    (tmp_path / "a.png").write_bytes(b"")
+    (tmp_path / "b.png").symlink_to(tmp_path / "gone.png")
+    assert [path.name for path in list_images(tmp_path)] == ["a.png", "b.png"]
+
+
+def test_two_spellings_of_a_path_are_one(folder):
+    found = list_images(["b.png", "sub/../b.png", "./b.png", str(folder / "b.png"), "sub"])
+    assert [path.name for path in found] == ["b.png", "d.png"]
