@@ -5,8 +5,11 @@ Nothing heavy is imported before a command is known, so that --help answers at o
 
 import argparse
 import logging
+import signal
 import sys
-from collections.abc import Callable, Sequence
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 
 from embedseg import __version__
 from embedseg.commands import (
@@ -26,6 +29,7 @@ from embedseg.commands import (
     visualize,
 )
 from embedseg.commands.common import FAILED, INTERRUPTED, WRONG_USAGE, add_nothing
+from embedseg.errors import sentence_of
 from embedseg.names import unknown, unknown_option
 
 Command = tuple[Callable[[argparse.ArgumentParser], None], Callable[[argparse.Namespace], int], str]
@@ -39,37 +43,45 @@ def main(argv: Sequence[str] | None = None) -> int:
     logging.getLogger("clustering").setLevel(logging.INFO)
     logging.getLogger("tifffile").setLevel(logging.CRITICAL)  # its errors come as ours
     try:
-        if argv[:1] == ["train"]:
-            return train.run(argv[1:])
-        if argv[:1] == ["compare"]:
-            return compare.run(argv[1:])
-        if argv and not argv[0].startswith("-") and argv[0] not in COMMANDS:
-            raise unknown("command", argv[0], COMMANDS)
-        arguments, rest = build_parser().parse_known_args(model_first(argv))
-        if rest:
-            where = f"embedseg {argv[0]}"
-            print(f"{where}: {unknown_option(rest, options_of(argv[0]), where)}", file=sys.stderr)
-            return WRONG_USAGE
-        return int(arguments.run_command(arguments) or 0)
+        with stopped_as_by_the_user():
+            return run(argv)
     except KeyboardInterrupt as stop:
         print("; ".join(["embedseg: interrupted", *map(str, stop.args)]), file=sys.stderr)
         return INTERRUPTED
     except BrokenPipeError:
         return FAILED
     except (ValueError, OSError, ImportError) as error:  # InputError is a ValueError
-        print(f"embedseg: {sentence(error)}", file=sys.stderr)
+        print(f"embedseg: {sentence_of(error)}", file=sys.stderr)
         return FAILED
 
 
-def sentence(error: Exception) -> str:
-    """Return what an error says, of one about a file without its number.
+@contextmanager
+def stopped_as_by_the_user() -> Iterator[None]:
+    """Let SIGTERM (of a scheduler, a container, `timeout`) end the block as Ctrl-C does."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
-    >>> sentence(FileNotFoundError(2, "No such file or directory", "runs/a"))
-    'runs/a: No such file or directory'
-    """
-    if isinstance(error, OSError) and error.filename is not None and error.strerror:
-        return f"{error.filename}: {error.strerror}"
-    return str(error)
+
+def run(argv: Sequence[str]) -> int:
+    """Run the command line `argv`; errors are for `main` to tell."""
+    if argv[:1] == ["train"]:
+        return train.run(argv[1:])
+    if argv[:1] == ["compare"]:
+        return compare.run(argv[1:])
+    if argv and not argv[0].startswith("-") and argv[0] not in COMMANDS:
+        raise unknown("command", argv[0], COMMANDS)
+    arguments, rest = build_parser().parse_known_args(model_first(argv))
+    if rest:
+        where = f"embedseg {argv[0]}"
+        print(f"{where}: {unknown_option(rest, options_of(argv[0]), where)}", file=sys.stderr)
+        return WRONG_USAGE
+    return int(arguments.run_command(arguments) or 0)
 
 
 def options_of(name: str) -> list[str]:

@@ -1,6 +1,8 @@
 """The demonstration: generated leaves in, a trained model, its scores and its pictures out."""
 
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,15 +18,24 @@ from embedseg.viz import SummaryRow, compare, overlay, pca_rgb, write_summary_pa
 # another seed than training and validation
 HELD_OUT = "leaves:16,1000,size=192,leaves=4-8,reach=58-70"
 MARK = "made-by-embedseg-demo"  # a folder with this file in it may be replaced
+EARLIER = ".earlier"  # where an earlier demonstration waits until the new one is whole
 
 
 def demo(out: Path, *, minutes: float = 1.5, device: str = "auto") -> str:
     """Train, score, segment and draw into the folder `out`; return what to tell the user.
 
     Training takes at most `minutes`; the schedule runs down within them on a slow machine too.
-    A folder of an earlier demonstration is replaced, any other raises InputError.
+    An earlier demonstration in `out` is replaced once this one is whole; a folder that holds
+    something else raises InputError.
     """
-    prepare_folder(out)
+    if not minutes > 0:
+        raise ValueError(f"--minutes must be > 0, got {minutes:g}")
+    with replacing(out):
+        return run_demo(out, minutes, device)
+
+
+def run_demo(out: Path, minutes: float, device: str) -> str:
+    """Do what `demo` does, in a folder that is there."""
     config = read_config(["--config", "demo", "--run", str(out / "run"), "--device", device])
     run = train(replace(config, time_limit=minutes))
     model = Model.load(run, device=device)
@@ -38,12 +49,46 @@ def demo(out: Path, *, minutes: float = 1.5, device: str = "auto") -> str:
     return tell(scores, out, page)
 
 
-def prepare_folder(out: Path) -> None:
-    """Make `out` empty if it is ours or new."""
-    if out.exists() and not (out / MARK).is_file() and (not out.is_dir() or any(out.iterdir())):
+@contextmanager
+def replacing(out: Path) -> Iterator[None]:
+    """Let the block fill `out`, which is new, empty or an earlier demonstration's.
+
+    That one is put back if an error or the user ends the block, and deleted otherwise.
+    """
+    ours = (out / MARK).is_file()
+    if out.exists() and not ours and (not out.is_dir() or any(out.iterdir())):
         raise InputError(f"{out}: holds something else than a demo; choose another --out")
-    shutil.rmtree(out, ignore_errors=True)
-    (make_folder(out) / MARK).touch()
+    earlier = make_folder(out) / EARLIER
+    if ours and not earlier.is_dir():  # there already: put aside by one that was killed
+        move_all(out, make_folder(earlier))
+    empty(out)
+    (out / MARK).touch()
+    try:
+        yield
+    except BaseException as error:
+        if earlier.is_dir():
+            empty(out)
+            move_all(earlier, out)
+            earlier.rmdir()
+        elif isinstance(error, KeyboardInterrupt) and (out / "run" / "config.yaml").is_file():
+            go_on = f"its training goes on with: embedseg train --resume {out / 'run'}"
+            raise KeyboardInterrupt(go_on) from None
+        raise
+    shutil.rmtree(earlier, ignore_errors=True)
+
+
+def empty(out: Path) -> None:
+    """Remove everything in a folder but what was put aside."""
+    for path in out.iterdir():
+        if path.name != EARLIER:
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+
+
+def move_all(folder: Path, to: Path) -> None:
+    """Move everything in a folder, but what was put aside, into another on the same disk."""
+    for path in folder.iterdir():
+        if path.name != EARLIER:
+            path.rename(to / path.name)
 
 
 def write_pictures(

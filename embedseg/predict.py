@@ -16,9 +16,17 @@ import torch
 from tqdm import tqdm
 
 from embedseg.ensemble import Ensemble
+from embedseg.errors import sentence_of
 from embedseg.inference.result import DEFAULT_PRODUCTS, check_products
 from embedseg.inference.segment import check_foreground, segment_outputs
-from embedseg.inference.tables import Table, add_to_tables, check_tables
+from embedseg.inference.tables import (
+    COUNTS,
+    SUMMARY,
+    Table,
+    add_counts,
+    add_instances,
+    check_tables,
+)
 from embedseg.io import make_folder, read_image
 from embedseg.io.masks import Masks
 from embedseg.io.output_names import unique_names
@@ -46,13 +54,14 @@ class Outcome:
     def noting(self, path: Path, crowded: list[Path] | None = None) -> Iterator[None]:
         """Note and report that `path` failed, if the block raises what a picture can be blamed for.
 
-        That is an InputError or another ValueError, and a lack of memory. Where that may be for the
-        others at work, `path` is added to `crowded` instead, to be tried again alone.
+        That is an InputError or another ValueError, a file that cannot be read or written, and a
+        lack of memory. Where that may be for the others at work, `path` is added to `crowded`
+        instead, to be tried again alone.
         """
         try:
             yield
-        except ValueError as error:  # an InputError is one
-            self.fail(path, str(error))
+        except (ValueError, OSError) as error:  # an InputError is a ValueError
+            self.fail(path, sentence_of(error))
         except Exception as error:
             if not lacks_memory(error):
                 raise
@@ -123,7 +132,9 @@ def predict_files(
                 job(path)
     finally:
         outcome.instances = {names[path]: len(tables[path]) for path in images if path in tables}
-        add_to_tables(out, names, tables)
+        for table, add in ((out / SUMMARY, add_instances), (out / COUNTS, add_counts)):
+            with outcome.noting(table):
+                add(table, names, tables)
     outcome.seconds = time.monotonic() - started
     return outcome
 

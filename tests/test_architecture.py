@@ -15,7 +15,7 @@ ALLOWED: dict[str, set[str]] = {
     "losses": {"labels"},
     "metrics": {"labels", "lanes"},
     "models": set(),
-    "viz": {"labels"},
+    "viz": {"labels", "io"},
     "tuning": {"model", "device", "inference", "metrics", "data", "io", "viz"},
     "lanes": {"labels", "io"},
     "augmentation": set(),

@@ -6,7 +6,12 @@ from pathlib import Path
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of `demo`."""
-    parser.add_argument("--out", type=Path, default=Path("demo"), help="folder to write to")
+    parser.add_argument(
+        "--out",
+        type=Path,
+        default=Path("demo"),
+        help="folder to write to; an earlier demo in it is replaced",
+    )
     parser.add_argument("--minutes", type=float, default=1.5, help="longest training time")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda:0, mps")
 

@@ -72,13 +72,13 @@ def run(arguments: argparse.Namespace) -> int:
         products=arguments.save,
         foreground=arguments.foreground,
     )
-    done, failed = len(outcome.instances), len(outcome.failures)
+    done, failed = len(outcome.instances), len({*images} & {*outcome.failures})
     count = sum(outcome.instances.values())
     what = f"{counted(done, 'image')}, {counted(count, 'instance')}"
     print(f"{what}, {outcome.seconds:.1f} s -> {arguments.out}")
     if failed:
         print(f"{failed} of {done + failed} images failed, see above", file=sys.stderr)
-    return (PARTLY_FAILED if done else FAILED) if failed else 0
+    return (PARTLY_FAILED if done else FAILED) if outcome.failures else 0
 
 
 def load_for_engine(arguments: argparse.Namespace) -> "Model | Ensemble":

@@ -29,6 +29,7 @@ from embedseg.io import InputError, atomic_path
 from embedseg.lanes.hnet import HNet, cleared, hnet_loss, lane_points, save_hnet, thumbnail
 from embedseg.training.config import refuse_existing
 from embedseg.training.run_folder import environment
+from embedseg.training.state import write_state
 
 logger = logging.getLogger(__name__)
 WIDE = 1280  # px; errors are told as of a picture this wide
@@ -212,8 +213,7 @@ def report(run: Path, job: Job, loss: float, validation: LaneSet) -> None:
         "schedule": job.schedule.state_dict(),
         "generator": job.generator.get_state(),
     }
-    with atomic_path(run / "state.pt") as temporary:
-        torch.save(state, temporary)
+    write_state(run / "state.pt", state)
 
 
 def _add_row(path: Path, row: dict[str, float]) -> None:

@@ -1,7 +1,7 @@
 """Tables of results: summary.csv has a row for each instance, counts.csv one for each picture."""
 
 import csv
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, TextIO
 
@@ -9,7 +9,8 @@ from embedseg.errors import InputError
 from embedseg.inference.measure import COLUMNS
 from embedseg.io import atomic_path
 
-COUNTS = ("image", "instances", "area", "source")  # the columns of counts.csv
+SUMMARY, COUNTS = "summary.csv", "counts.csv"
+COUNT_COLUMNS = ("image", "instances", "area", "source")
 
 Table = list[dict[str, Any]]
 
@@ -53,9 +54,9 @@ def check_tables(folder: Path, names: Mapping[Path, str]) -> None:
     Raises InputError where it holds results of another picture by one of the names, or where a
     table has columns of its own.
     """
-    read_summary(folder / "summary.csv")
+    read_summary(folder / SUMMARY)
     paths = {name: path for path, name in names.items()}
-    for row in read_summary(folder / "counts.csv", COUNTS):
+    for row in read_summary(folder / COUNTS, COUNT_COLUMNS):
         path = paths.get(row["image"])
         if path is not None and row["source"] != str(path.resolve()):
             raise InputError(
@@ -64,25 +65,29 @@ def check_tables(folder: Path, names: Mapping[Path, str]) -> None:
             )
 
 
-def add_to_tables(folder: Path, names: Mapping[Path, str], tables: Mapping[Path, Table]) -> None:
-    """Add the instances of pictures to summary.csv and counts.csv in `folder`.
+def add_instances(path: Path, names: Mapping[Path, str], tables: Mapping[Path, Table]) -> None:
+    """Write the rows of the pictures in `tables` into the summary `path`, in the order of `names`.
 
-    `names` are what the pictures are called, `tables` the rows of those that are done, which are
-    written in the order of `names` and replace earlier ones of theirs.
+    They replace earlier ones of the same pictures; those of others stay.
     """
-    done = [(path, name, tables[path]) for path, name in names.items() if path in tables]
-    _add(folder / "summary.csv", COLUMNS, [row for _, _, rows in done for row in rows], done)
-    _add(folder / "counts.csv", COUNTS, [_count(*one) for one in done], done)
+    done = {name: tables[source] for source, name in names.items() if source in tables}
+    _replace(path, COLUMNS, done, [row for rows in done.values() for row in rows])
 
 
-def _count(path: Path, name: str, rows: Table) -> dict[str, Any]:
-    area = sum(row["area"] for row in rows)
-    return dict(zip(COUNTS, (name, len(rows), area, str(path.resolve())), strict=True))
+def add_counts(path: Path, names: Mapping[Path, str], tables: Mapping[Path, Table]) -> None:
+    """Write a row for each of the pictures in `tables` into the counts `path`; as `add_instances`.
+
+    The columns: name, instances, area of them all in pixels, and where the picture lies.
+    """
+    done = {source: name for source, name in names.items() if source in tables}
+    rows = []
+    for source, name in done.items():
+        area = sum(row["area"] for row in tables[source])
+        values = (name, len(tables[source]), area, str(source.resolve()))
+        rows.append(dict(zip(COUNT_COLUMNS, values, strict=True)))
+    _replace(path, COUNT_COLUMNS, {*done.values()}, rows)
 
 
-def _add(
-    path: Path, columns: Sequence[str], rows: Table, done: Iterable[tuple[Path, str, Table]]
-) -> None:
-    pictures = {name for _, name, _ in done}
+def _replace(path: Path, columns: Sequence[str], pictures: Collection[str], rows: Table) -> None:
     earlier = [row for row in read_summary(path, columns) if row["image"] not in pictures]
     write_summary(path, [*earlier, *rows], columns)

@@ -7,7 +7,7 @@ import os
 import platform
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from importlib import metadata
 from pathlib import Path
@@ -17,7 +17,7 @@ import torch
 import yaml
 
 from embedseg.data import Dataset
-from embedseg.io import atomic_path, make_folder
+from embedseg.io import InputError, atomic_path, make_folder
 from embedseg.model import Model
 from embedseg.training.config import TrainConfig, refuse_existing
 from embedseg.training.state import Progress
@@ -154,7 +154,8 @@ class Metrics:
             yield
         except BaseException:
             if self.rows:
-                write_results_page(self.run, epochs=self.epochs, stopped=True)
+                with suppress(InputError):  # the disk may be full: what ended the block counts
+                    write_results_page(self.run, epochs=self.epochs, stopped=True)
             raise
 
     def close(self, model: Model, samples: Dataset) -> None:

@@ -1,6 +1,8 @@
 """What an interrupted run needs to go on as if it had not been: state.pt."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
 from pickle import UnpicklingError
 from typing import Any
@@ -69,8 +71,18 @@ def save_state(
         "random": torch.random.get_rng_state(),
         "random_cuda": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [],
     }
-    with atomic_path(run / STATE) as temporary:
-        torch.save(state, temporary)
+    write_state(run / STATE, state)
+
+
+def write_state(path: Path, state: Mapping[str, Any]) -> None:
+    """Write what `torch.load` reads, whole or not at all; InputError where the disk is full.
+
+    Through memory: of a file that cannot be written torch says only where it stopped.
+    """
+    content = BytesIO()
+    torch.save(dict(state), content)
+    with atomic_path(path) as temporary:
+        temporary.write_bytes(content.getbuffer())
 
 
 def load_state(

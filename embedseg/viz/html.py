@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from embedseg._cv2 import cv2
+from embedseg.io import atomic_path
 from embedseg.viz.arrays import Picture
 
 HERE = Path(__file__).parent
@@ -50,13 +51,8 @@ def save_picture(path: Path, picture: Picture) -> Path:
 
 def save_bytes(path: Path, content: bytes) -> Path:
     """Write a file whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.part")
-    try:
-        part.write_bytes(content)
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
+    with atomic_path(path) as temporary:
+        temporary.write_bytes(content)
     return path
 
 

@@ -5,6 +5,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from embedseg.io import atomic_path
+
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
@@ -22,14 +24,9 @@ def figure(path: str | Path, width: float, height: float) -> Iterator["Figure"]:
     from matplotlib.figure import Figure
     from matplotlib.layout_engine import ConstrainedLayoutEngine
 
-    path = Path(path)
     with style.context(STYLE):
         fig = Figure(figsize=(width, height), layout=ConstrainedLayoutEngine(w_pad=0.12))
         FigureCanvasAgg(fig)
         yield fig
-        part = path.with_name(f".{path.name}.part")
-        try:
-            fig.savefig(part, format="png")
-            part.replace(path)
-        finally:
-            part.unlink(missing_ok=True)
+        with atomic_path(path) as temporary:
+            fig.savefig(temporary, format="png")

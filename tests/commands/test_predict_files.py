@@ -9,9 +9,9 @@ import pytest
 import torch
 
 import embedseg
-from embedseg.cli import main, sentence
+from embedseg.cli import main
 from embedseg.commands.common import FAILED
-from embedseg.errors import InputError
+from embedseg.errors import InputError, sentence_of
 from embedseg.io import write_image, write_labels
 from embedseg.model import Model
 from embedseg.predict import predict_files
@@ -201,5 +201,5 @@ def test_a_file_in_the_place_of_the_folder_is_told_before_the_work(
 
 
 def test_an_error_about_a_file_is_told_without_its_number() -> None:
-    assert sentence(FileNotFoundError(2, "No such file", "runs/a")) == "runs/a: No such file"
-    assert sentence(OSError("odd")) == "odd"
+    assert sentence_of(FileNotFoundError(2, "No such file", "runs/a")) == "runs/a: No such file"
+    assert sentence_of(OSError("odd")) == "odd"
