@@ -10,7 +10,8 @@ import numpy.typing as npt
 from embedseg._cv2 import cv2
 from embedseg.errors import InputError
 from embedseg.io.atomic import atomic_path
-from embedseg.io.pixels import Stored, read_stored
+from embedseg.io.pixels import read_stored
+from embedseg.io.stored import Stored
 
 RGB = npt.NDArray[np.uint8]  # (H, W, 3)
 

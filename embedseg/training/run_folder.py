@@ -39,16 +39,18 @@ def create(
     """
     run = Path(config.run)
     refuse_existing(run)
-    for folder in ("weights", "samples"):
-        make_folder(run / folder)
-    with atomic_path(run / "config.yaml") as temporary:
-        temporary.write_text(dump(config))
-    with atomic_path(run / "env.json") as temporary:
-        facts = {**environment(), "folder": str(Path.cwd()), **facts}
-        temporary.write_text(json.dumps(facts, indent=1))
-    for part, file in LISTS.items():
-        with atomic_path(run / file) as temporary:
-            temporary.write_text("".join(f"{name}\n" for name in names[part]), encoding="utf-8")
+    facts = {**environment(), "folder": str(Path.cwd()), **facts}
+    texts = {"config.yaml": dump(config), "env.json": json.dumps(facts, indent=1)}
+    texts |= {file: "".join(f"{name}\n" for name in names[part]) for part, file in LISTS.items()}
+    try:
+        for folder in ("weights", "samples"):
+            make_folder(run / folder)
+        for file, text in texts.items():
+            with atomic_path(run / file) as temporary:
+                temporary.write_text(text, encoding="utf-8")
+    except BaseException:
+        shutil.rmtree(run, ignore_errors=True)
+        raise
     return run
 
 

@@ -108,8 +108,10 @@ def test_a_summary_keeps_the_rows_of_earlier_pictures(
     assert "scene2" in {row["image"] for row in summary()}
 
     (tmp_path / "summary.csv").write_text("some,other\ntable,1\n")
-    run(capsys, "predict", tiny_run, f"{scenes}/images/scene0.png", "--out", tmp_path)
-    assert {row["image"] for row in summary()} == {"scene0"}
+    code, _, err = run(
+        capsys, "predict", tiny_run, f"{scenes}/images/scene0.png", "--out", tmp_path
+    )
+    assert code == 1 and "other columns" in err and summary() == [{"some": "table", "other": "1"}]
 
 
 def test_inputs_as_glob_and_stdin(

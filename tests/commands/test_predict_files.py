@@ -10,8 +10,9 @@ import torch
 
 import embedseg
 from embedseg.cli import main
-from embedseg.commands.common import FAILED
+from embedseg.commands.common import FAILED, PARTLY_FAILED
 from embedseg.errors import InputError, sentence_of
+from embedseg.inference import tables
 from embedseg.io import write_image, write_labels
 from embedseg.model import Model
 from embedseg.predict import predict_files
@@ -126,6 +127,34 @@ def test_a_name_that_is_no_utf8(tiny_run: Path, tmp_path: Path) -> None:
         outcome = predict_files(model, [odd], tmp_path / "out")
         assert not outcome.failures and listed(tmp_path / "out") == {odd.stem}
     assert (tmp_path / "out" / f"{odd.stem}_labels.tif").is_file()
+
+
+def test_a_table_that_cannot_be_written_costs_nothing_else(
+    tiny_run: Path, pictures: list[Path], tmp_path: Path, monkeypatch, capsys
+) -> None:
+    write, out = tables.write_summary, tmp_path / "out"
+
+    def full(path: Path, *rest: object) -> None:
+        if path.name == "summary.csv":
+            raise InputError(f"cannot write {path}: no space left on the disk")
+        write(path, *rest)
+
+    monkeypatch.setattr(tables, "write_summary", full)
+    words = ["predict", str(tiny_run), str(pictures[0]), "--device=cpu", "--out", str(out)]
+    assert main(words) == PARTLY_FAILED
+    told = capsys.readouterr()
+    assert "1 image, " in told.out and "images failed" not in told.err
+    assert (out / "counts.csv").is_file() and not (out / "summary.csv").exists()
+
+
+def test_a_name_too_long_for_its_results_fails_alone(
+    tiny_run: Path, pictures: list[Path], tmp_path: Path
+) -> None:
+    long = pictures[1].rename(tmp_path / f"{'b' * 250}.png")
+    model = embedseg.load(tiny_run, device="cpu")
+    outcome = predict_files(model, [pictures[0], long, pictures[2]], tmp_path / "out")
+    assert {*outcome.instances} == {"a", "big"} and [*outcome.failures] == [long]
+    assert "File name too long" in outcome.failures[long]
 
 
 @pytest.mark.parametrize("command", ["predict", "visualize"])

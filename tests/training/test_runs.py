@@ -1,6 +1,7 @@
 """A run: its folder, its repetition, its interruption, its processes."""
 
 import csv
+import errno
 import os
 import shutil
 import signal
@@ -8,6 +9,7 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -241,6 +243,31 @@ def test_a_file_is_no_run(tmp_path: Path, command: str, capsys: pytest.CaptureFi
     assert main([command, data, f"--run={tmp_path / 'notes'}"]) == FAILED
     assert "notes: is a file, and a run is a folder; choose" in capsys.readouterr().err
     assert (tmp_path / "notes").read_text() == "mine"
+
+
+@pytest.mark.parametrize("file", ["train.txt", "state.pt"])
+def test_a_disk_that_fills_up_is_told(
+    scenes: Path, tmp_path: Path, monkeypatch, capsys, file: str
+) -> None:
+    """By the file that did not fit, whatever else is written on the way out; no folder blocks."""
+    monkeypatch.setattr(Path, "replace", replace_until(file))
+    assert main(["train", *arguments(scenes, tmp_path / "run", "--tune=false")]) == FAILED
+    told = capsys.readouterr().err
+    assert f"cannot write {tmp_path / 'run' / file}: no space left on the disk" in told
+    assert (tmp_path / "run").exists() == (file == "state.pt")
+
+
+def replace_until(name: str) -> Callable[[Path, Path], Path]:
+    """Return a `Path.replace` that finds the disk full from the file `name` on."""
+    replace, full = Path.replace, []
+
+    def replaced(path: Path, target: Path) -> Path:
+        full.extend([True] if target.name == name else [])
+        if full:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return replace(path, target)
+
+    return replaced
 
 
 def test_a_failure_before_the_first_step_leaves_no_folder(
