@@ -60,12 +60,14 @@ def load(
 
     from embedseg.model import Model  # torch is only loaded when a model is
 
-    if not isinstance(path, list):
-        model: Any = Model.load(path, device=device, amp=amp)
-    else:
+    if isinstance(path, list | tuple):
         from embedseg.ensemble import Ensemble
 
-        model = Ensemble.load(path, device=device, amp=amp)
+        model: Any = Ensemble.load(path, device=device, amp=amp)
+    else:
+        model = Model.load(path, device=device, amp=amp)
+    if isinstance(scales, str | int | float):
+        raise ValueError(f"scales are a list of numbers, such as [{scales}], got {scales!r}")
     views = {"tta": tta, "tta_scales": None if scales is None else tuple(scales)}
     model.spec = replace(model.spec, **{k: v for k, v in views.items() if v is not None})
     return model  # type: ignore[no-any-return]  # a Model or an Ensemble

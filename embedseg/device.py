@@ -4,10 +4,12 @@ import ctypes
 import math
 import os
 import time
-from typing import Literal, TypeVar
+from typing import Literal, TypeVar, get_args
 
 import torch
 from torch import nn
+
+from embedseg.names import unknown
 
 Network = TypeVar("Network", bound=nn.Module)
 Amp = Literal["auto", "off", "bf16", "fp16"]
@@ -48,8 +50,11 @@ def choose_amp(name: Amp, device: torch.device) -> Amp:
 
     CUDA: bf16 where it is native, else fp16. CPU: bf16 if a short measurement of a convolution,
     forward and backward, runs at least PROBE_GAIN times faster than float32 (it is several times
-    faster with AVX512-BF16 or AMX, and many times slower without). Others: off.
+    faster with AVX512-BF16 or AMX, and many times slower without). Others: off. Raises ValueError
+    for another name.
     """
+    if name not in get_args(Amp):
+        raise unknown("amp", str(name), get_args(Amp))
     if name != "auto":
         return name
     if device.type == "cuda":

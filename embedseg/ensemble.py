@@ -26,7 +26,9 @@ class Ensemble(Segmenter):
 
     @classmethod
     def load(cls, paths: Sequence[str | Path], *, device: str = "auto", amp: Amp = "auto") -> Self:
-        """Load several run folders, files or names of shipped models."""
+        """Load several run folders, files or names of shipped models; ValueError for none."""
+        if not paths:
+            raise ValueError("no model was named; give one or more run folders, files or names")
         return cls([Model.load(path, device=device, amp=amp) for path in paths])
 
     @property

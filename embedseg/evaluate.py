@@ -20,7 +20,7 @@ from embedseg.model import Model
 _log = logging.getLogger(__name__)
 
 
-def evaluate_folders(prediction: Path, truth: Path) -> tuple[Scores, dict[str, str]]:
+def evaluate_folders(prediction: str | Path, truth: str | Path) -> tuple[Scores, dict[str, str]]:
     """Score label files of `prediction` against those of `truth` of the same stem.
 
     Stems are compared without an ending such as _labels or _label. Either may be one file: it is
@@ -28,6 +28,7 @@ def evaluate_folders(prediction: Path, truth: Path) -> tuple[Scores, dict[str, s
     truth that could not be scored: no prediction for it, another size, unreadable. Predictions
     without a truth are named in a warning. Raises InputError when nothing can be scored.
     """
+    prediction, truth = Path(prediction), Path(truth)
     predicted, true = _both(prediction, truth)
     failures: dict[str, str] = {}
 
@@ -96,7 +97,11 @@ def label_files(folder: Path) -> dict[str, Path]:
 
 
 def evaluate_model(
-    model: Model | Ensemble, data: str, names: Path | None = None, *, true_foreground: bool = False
+    model: Model | Ensemble,
+    data: str,
+    names: str | Path | None = None,
+    *,
+    true_foreground: bool = False,
 ) -> tuple[Scores, dict[str, str]]:
     """Score `model` on the data set `data` ("cvppp:DIR", ...), on the images listed in `names`.
 
@@ -106,7 +111,8 @@ def evaluate_model(
     """
     samples = open_dataset(data)
     if names is not None:
-        samples = samples.subset(dict.fromkeys(read_names(names, samples.names)))  # each once
+        listed = read_names(Path(names), samples.names)
+        samples = samples.subset(dict.fromkeys(listed))  # each once
         if not len(samples):
             raise InputError(f"{names}: lists no image")
     failures: dict[str, str] = {}

@@ -26,7 +26,7 @@ Ids = npt.NDArray[np.int64]
 
 def relabel(labels: Labels) -> tuple[Labels, dict[int, int]]:
     """Renumber the instances 1..n in the order of their ids; also return the map new to old."""
-    labels = _checked(labels)
+    labels = checked(labels)
     ids, index = _compact(labels)
     new = np.cumsum(ids > 0) * (ids > 0) + IGNORE * (ids == IGNORE)
     old_of = {int(n): int(o) for n, o in zip(new, ids, strict=True) if n > 0}
@@ -35,7 +35,7 @@ def relabel(labels: Labels) -> tuple[Labels, dict[int, int]]:
 
 def filter_small(labels: Labels, min_size: int) -> tuple[Labels, int]:
     """Make instances of fewer than `min_size` pixels background; also say how many there were."""
-    labels = _checked(labels)
+    labels = checked(labels)
     ids, index = _compact(labels)
     sizes = np.bincount(index.ravel(), minlength=len(ids))
     small = (ids > 0) & (sizes < min_size)
@@ -50,7 +50,7 @@ def split_components(labels: Labels) -> tuple[Labels, dict[int, int]]:
     with consecutive ids come back as they were. The second value maps new ids to old ones. The
     result is int32, which no number of pieces outgrows.
     """
-    labels = _checked(labels)
+    labels = checked(labels)
     piece, old = _pieces(labels)
     order = np.argsort(np.where(old > 0, old, 0), kind="stable")
     number = np.empty(len(old), np.int32)
@@ -65,7 +65,7 @@ def keep_largest_component(labels: Labels) -> Labels:
 
     No instance is lost. Of equally large pieces the one that comes first in C order stays.
     """
-    labels = _checked(labels)
+    labels = checked(labels)
     piece, old = _pieces(labels)
     sizes = np.bincount(piece.ravel(), minlength=len(old))
     order = np.lexsort((-sizes, old))  # by id, then the largest first, then the earliest
@@ -81,7 +81,7 @@ def fill_holes(labels: Labels) -> Labels:
     whose neighbours carry one and the same instance id. A gap between two instances, and one that
     holds another instance or touches an IGNORE pixel, is not a hole.
     """
-    labels = np.array(_checked(labels), order="C")
+    labels = np.array(checked(labels), order="C")
     if labels.ndim == 2:
         from embedseg.row_runs import fill_enclosed, row_runs
 
@@ -118,7 +118,7 @@ def overlap_table(a: Labels, b: Labels) -> tuple[Ids, Ids, Ids]:
     Pixels that are IGNORE in either image are left out; background has a row or column where a
     counted pixel carries it. Row sums are the sizes in `a`, column sums those in `b`.
     """
-    a, b = _checked(a), _checked(b)
+    a, b = checked(a), checked(b)
     if a.shape != b.shape:
         raise ValueError(f"the two label images differ in shape: {a.shape} and {b.shape}")
     if _min(a) < 0 or _min(b) < 0:
@@ -131,13 +131,15 @@ def overlap_table(a: Labels, b: Labels) -> tuple[Ids, Ids, Ids]:
     return ids_a, ids_b, counts.reshape(len(ids_a), len(ids_b)).astype(np.int64, copy=False)
 
 
-def _checked(labels: Labels) -> Labels:
-    """Return the array; a ValueError where it is no label image."""
+def checked(labels: Labels) -> Labels:
+    """Return the array, bool as uint8; a ValueError where it is no label image."""
     labels = np.asarray(labels)
     if labels.dtype == bool:
         labels = labels.view(np.uint8)
     if labels.dtype.kind not in "iu":
         raise ValueError(f"labels must be integers, got {labels.dtype}; round and cast them first")
+    if labels.dtype == np.uint64 and labels.size and labels.max() > np.iinfo(np.int64).max:
+        raise ValueError(f"labels must be below 2**63, got {labels.max()}; number them from 1")
     if _min(labels) < IGNORE:
         raise ValueError(
             f"labels must be >= {IGNORE} (-1 ignores, 0 is background), got {_min(labels)}"

@@ -66,7 +66,13 @@ class Model(Segmenter):
 
     @torch.inference_mode()
     def __call__(self, batch: torch.Tensor) -> dict[str, torch.Tensor]:
-        """Return the outputs for a uint8 batch (B, C, H, W), in float32."""
+        """Return the outputs for a uint8 batch (B, C, H, W), in float32; ValueError for another."""
+        if not isinstance(batch, torch.Tensor) or batch.dtype != torch.uint8 or batch.ndim != 4:
+            kind = f"{batch.dtype} of shape {tuple(batch.shape)}" if hasattr(batch, "shape") else ""
+            raise ValueError(
+                f"a batch is a uint8 tensor (B, 3, H, W) of 0 to 255, got {type(batch).__name__} "
+                f"{kind}; use segment for one picture (H, W, 3)"
+            )
         image = normalise(batch.to(self.device), self.spec.mean, self.spec.std)
         with autocast(self.device, self.amp):
             outputs = self.compute(image.to(memory_format=torch.channels_last))

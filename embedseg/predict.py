@@ -5,7 +5,7 @@ Several pictures are worked on at a time, each by one thread (`embedseg.side_by_
 
 import logging
 import time
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -89,11 +89,11 @@ def lacks_memory(error: Exception) -> bool:
 
 def predict_files(
     model: Model | Ensemble,
-    images: Sequence[Path],
-    out: Path,
+    images: Iterable[str | Path],
+    out: str | Path,
     *,
     products: Sequence[str] = DEFAULT_PRODUCTS,
-    foreground: Path | None = None,
+    foreground: str | Path | None = None,
 ) -> Outcome:
     """Segment every picture and write its `products`, `summary.csv` and `counts.csv` into `out`.
 
@@ -107,18 +107,20 @@ def predict_files(
     pictures that lie in `out` keep their rows; InputError where results of another picture of the
     same name lie there.
     """
-    check_products(products)
-    started, outcome, names = time.monotonic(), Outcome(), unique_names(images)
-    check_tables(make_folder(out), names)
+    products = check_products(products)
+    paths = [Path(path) for path in ([images] if isinstance(images, str | Path) else images)]
+    started, outcome, names = time.monotonic(), Outcome(), unique_names(paths)
+    out = make_folder(out)
+    check_tables(out, names)
     tables: dict[Path, Table] = {}
-    masks = None if foreground is None else Masks.of(foreground)
+    masks = None if foreground is None else Masks.of(Path(foreground))
     task = Task(model, masks, out, products, names, Lock())
 
     def job(path: Path) -> None:
         tables[path] = task.run(path)
 
-    bar = tqdm(total=len(images), unit="image", disable=None)
-    jobs = side_by_side(job, images, model.device, model.spec.working_size, alike=model.prepared)
+    bar = tqdm(total=len(paths), unit="image", disable=None)
+    jobs = side_by_side(job, paths, model.device, model.spec.working_size, alike=model.prepared)
     crowded: list[Path] = []
     try:
         with bar, ended(jobs):  # those at work when the user stops it count as well
@@ -131,7 +133,7 @@ def predict_files(
             with outcome.noting(path):
                 job(path)
     finally:
-        outcome.instances = {names[path]: len(tables[path]) for path in images if path in tables}
+        outcome.instances = {names[path]: len(tables[path]) for path in paths if path in tables}
         for table, add in ((out / SUMMARY, add_instances), (out / COUNTS, add_counts)):
             with outcome.noting(table):
                 add(table, names, tables)

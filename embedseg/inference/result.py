@@ -98,7 +98,8 @@ class Segmentation:
 
 
 def check_products(products: Sequence[str]) -> Sequence[str]:
-    """Return `products`; ValueError for one that does not exist."""
+    """Return `products`, a name alone as one; ValueError for one that does not exist."""
+    products = [products] if isinstance(products, str) else products
     for product in products:
         if product not in PRODUCTS:
             raise unknown("product", product, PRODUCTS)

@@ -87,12 +87,24 @@ def segment_outputs(
 
 
 def check_foreground(image: Picture, foreground: NDArray[Any] | None) -> None:
-    """Refuse a foreground of another size than the picture; ValueError."""
+    """Refuse a foreground of another size than the picture, or that is no mask; ValueError."""
     size = (image.shape[0], image.shape[1])
-    if foreground is not None and np.shape(foreground) != size:
+    if foreground is None:
+        return
+    if np.shape(foreground) != size:
         raise ValueError(
             f"foreground must have the image's size {size}, got {np.shape(foreground)}; "
             "make it from the same picture"
+        )
+    values = np.asarray(foreground)
+    if values.dtype.kind == "f" and not np.isin(values, (0, 1)).all():
+        raise ValueError(
+            "foreground must be a mask (0 is background), got other values than 0 and 1; "
+            "compare a probability with a threshold first"
+        )
+    if values.dtype.kind == "i" and values.min(initial=0) < 0:
+        raise ValueError(
+            "foreground must be a mask (0 is background), got negative values; compare it with 0"
         )
 
 
@@ -196,7 +208,7 @@ def instances(  # noqa: PLR0913  (the network's outputs and three optional input
         fine = foreground
         inside = resize_map(foreground.astype(np.float32), tuple(coarse)) >= 0.5
     classes = class_map(semantic, inside)
-    estimator = spec.build_clusterer() if clusterer is None else clusterer
+    estimator = spec.build_clusterer() if clusterer is None else check_clusterer(clusterer)
     score = None if seed is None else torch.sigmoid(seed[0]).cpu().numpy()
     if score is not None and log_precision is not None and "seed" in estimator.reads_maps:
         maps = {"seed": score, "log_precision": log_precision}
@@ -224,6 +236,16 @@ def instances(  # noqa: PLR0913  (the network's outputs and three optional input
         core=core,
         name=name,
     )
+
+
+def check_clusterer(clusterer: Any) -> Any:
+    """Return `clusterer`; ValueError where it is no estimator of the package `clustering`."""
+    if isinstance(clusterer, type) or not hasattr(clusterer, "fit_image"):
+        raise ValueError(
+            f"clusterer must be an estimator such as clustering.MeanShift(bandwidth=1.5), which "
+            f"reads embeddings of images, got {clusterer!r}"
+        )
+    return clusterer
 
 
 def class_map(semantic: NDArray[np.float32], inside: Mask) -> NDArray[Any]:

@@ -113,7 +113,12 @@ def culane_image(
     width: int = WIDTH,
     size: tuple[int, int] = SIZE,
 ) -> LaneCounts:
-    """Return the counts of one image; lanes are (n, 2) arrays of x, y in pixels."""
+    """Return the counts of one image; lanes are (n, 2) arrays of x, y in pixels.
+
+    Raises ValueError for a threshold that is no IoU.
+    """
+    if not 0 <= threshold <= 1:
+        raise ValueError(f"threshold must be in [0, 1], got {threshold}")
     iou = lane_iou(pred, truth, width=width, size=size)
     rows, columns = linear_sum_assignment(iou, maximize=True)
     tp = int((iou[rows, columns] > threshold).sum())

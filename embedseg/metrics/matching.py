@@ -86,7 +86,9 @@ def match(similarity: Table, threshold: float, *, strict: bool = False) -> tuple
 
 
 def count_matches(iou: Table, threshold: float, *, strict: bool = False) -> Counts:
-    """Match by IoU (P, T) and count; `strict` as in `match`."""
+    """Match by IoU (P, T) and count; `strict` as in `match`. ValueError for no IoU above 0."""
+    if not 0 < threshold <= 1:
+        raise ValueError(f"threshold must be in (0, 1], got {threshold}")
     rows, columns = match(iou, threshold, strict=strict)
     matched: npt.NDArray[Any] = iou[rows, columns]
     return Counts(

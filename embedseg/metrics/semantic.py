@@ -1,7 +1,7 @@
 """Scores of masks and class maps, where instances do not matter.
 
 Pixels that are IGNORE (-1) in either array take no part. Foreground is every value > 0, so that
-masks, class maps and label images can be given alike.
+masks, class maps and label images can be given alike; a ValueError refuses probabilities.
 """
 
 from typing import Any
@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from embedseg.labels import IGNORE, overlap_table
+from embedseg.labels import IGNORE, checked, overlap_table
 
 Array = npt.NDArray[Any]
 
@@ -43,7 +43,7 @@ def class_iou(prediction: Array, truth: Array, classes: int) -> npt.NDArray[np.f
 
 def _foreground_counts(prediction: Array, truth: Array) -> tuple[int, int, int]:
     """Return the pixels of both foregrounds, of the predicted one, of the true one."""
-    prediction, truth = np.asarray(prediction), np.asarray(truth)
+    prediction, truth = checked(prediction), checked(truth)
     if prediction.shape != truth.shape:
         raise ValueError(f"prediction and truth differ in shape: {prediction.shape}, {truth.shape}")
     p = (prediction > 0) & (truth != IGNORE)
