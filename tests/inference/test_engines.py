@@ -33,6 +33,7 @@ def trained_looking(network: nn.Module) -> nn.Module:
 
 @pytest.mark.parametrize("backbone", ["enet", "erfnet", "linknet", "unet"])
 def test_folded_norms_leave_the_function_as_it_was(backbone: str) -> None:
+    torch.manual_seed(0)  # of some random ENets a last bit decides where a maximum is put back
     network = trained_looking(build_network(backbone, embedding_dim=4))
     before = {name: value.clone() for name, value in network.state_dict().items()}
     folded = fold_norms(network)
