@@ -303,7 +303,7 @@ def _length(vector: Tensor, norm: Norm) -> Tensor:
     if norm == "l1":
         return vector.abs().sum(1)
     square = vector.square().sum(1)
-    inside = square > 0
+    inside = square != 0  # NaN too is not 0
     return torch.where(inside, torch.where(inside, square, 1).sqrt(), 0)
 
 

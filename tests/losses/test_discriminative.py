@@ -202,6 +202,20 @@ def test_order_of_pixels_does_not_matter():
     )
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("options", [{}, {"norm": "l1"}, VARIANTS["cosine"]], ids=str)
+@pytest.mark.parametrize("backend", ["auto", "torch"])
+def test_nan_is_not_hidden(backend, options, dtype):
+    """Neither of all pixels nor of one: every term that reads it is NaN."""
+    embedding, labels = small_input()
+    everywhere = torch.full_like(embedding, float("nan"))
+    one = embedding.detach().clone()
+    one[0, 1].view(-1)[10] = float("nan")
+    for values in (everywhere, one):
+        terms = discriminative_loss(values.to(dtype), labels, backend=backend, **options)
+        assert all(term.isnan() for term in terms)
+
+
 @pytest.mark.parametrize("value", [0.0, 0.1, -7.3])
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 @pytest.mark.parametrize("name", ["paper", "l1", "lanenet", "cosine", "background"])
