@@ -104,11 +104,18 @@ def discriminative_loss(  # noqa: PLR0913  (named variants of one published loss
       all instances the same weight, 1 all pixels, negative p favours small instances.
 
     `backend` "auto" takes the fused kernels ("numba") for float32 or half embeddings on the CPU
-    with distance="euclidean", and "torch" otherwise; both give the same to rounding.
+    with distance="euclidean", and "torch" otherwise; both give the same to rounding. Within
+    torch.compile and the transforms of torch.func it is always "torch".
     """
-    check_options(
-        (delta_v, delta_d, gamma), hinge, normalization, norm, distance, push_neighbours, backend
-    )
+    numbers = {
+        "delta_v": delta_v,
+        "delta_d": delta_d,
+        "alpha": alpha,
+        "beta": beta,
+        "gamma": gamma,
+        "size_weighting": size_weighting,
+    }
+    check_options(numbers, hinge, normalization, norm, distance, push_neighbours, backend)
     margin = push_margin(delta_d, hinge)
     _check_inputs(embedding, labels, semantic, background_as_instance)
     released = normalization == "released"
@@ -148,28 +155,23 @@ class DiscriminativeLoss(nn.Module):
         backend: Backend = "auto",
     ) -> None:
         super().__init__()
-        check_options(
-            (delta_v, delta_d, gamma),
-            hinge,
-            normalization,
-            norm,
-            distance,
-            push_neighbours,
-            backend,
-        )
-        self.options: dict[str, Any] = {
+        numbers = {
             "delta_v": delta_v,
             "delta_d": delta_d,
             "alpha": alpha,
             "beta": beta,
             "gamma": gamma,
+            "size_weighting": size_weighting,
+        }
+        check_options(numbers, hinge, normalization, norm, distance, push_neighbours, backend)
+        self.options: dict[str, Any] = {
+            **numbers,
             "hinge": hinge,
             "normalization": normalization,
             "norm": norm,
             "distance": distance,
             "background_as_instance": background_as_instance,
             "push_neighbours": push_neighbours,
-            "size_weighting": size_weighting,
             "backend": backend,
         }
 

@@ -299,6 +299,14 @@ def test_module_stores_the_options():
         ({"push_neighbours": 0.5}, "push_neighbours"),
         ({"delta_v": -0.1}, "delta_v must be >= 0, got -0.1"),
         ({"delta_d": 0.0}, "delta_d must be > 0"),
+        ({"delta_v": float("nan")}, "delta_v must be a finite number, got nan"),
+        ({"delta_d": float("nan")}, "delta_d must be a finite number, got nan"),
+        ({"delta_d": float("inf")}, "delta_d must be a finite number, got inf"),
+        ({"alpha": float("nan")}, "alpha must be a finite number, got nan"),
+        ({"beta": float("-inf")}, "beta must be a finite number, got -inf"),
+        ({"gamma": float("nan")}, "gamma must be a finite number, got nan"),
+        ({"size_weighting": float("nan")}, "size_weighting must be a finite number, got nan"),
+        ({"push_neighbours": float("nan")}, "push_neighbours must be a distance"),
     ],
 )
 def test_contradictions_raise(options, message):
