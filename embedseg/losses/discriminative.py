@@ -218,7 +218,14 @@ def use_fused(backend: Backend, x: Tensor, distance: Distance) -> bool:
             f"backend='numba' needs a float32 embedding on the CPU and distance='euclidean', got "
             f"{x.dtype} on {x.device} and distance={distance!r}; use backend='auto'"
         )
-    return able and backend != "torch" and x.numel() > 0 and not torch.compiler.is_compiling()
+    able = able and backend != "torch" and x.numel() > 0
+    return able and not torch.compiler.is_compiling() and not _transformed(x)
+
+
+def _transformed(x: Tensor) -> bool:
+    """Whether `x` is the tensor without memory that torch.func hands to what it transforms."""
+    probe = getattr(torch._C, "_functorch", None)
+    return probe is not None and bool(probe.is_functorch_wrapped_tensor(x))
 
 
 def _means_and_spread(
