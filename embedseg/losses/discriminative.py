@@ -66,7 +66,7 @@ def discriminative_loss(  # noqa: PLR0913  (named variants of one published loss
 ) -> DiscriminativeTerms:
     r"""Pull the embeddings of an instance together, push the means of instances apart.
 
-    Formula: alpha pull + beta push + gamma reg, see below
+    Formula: a mean_c mean_n [|x_n-m_c|-dv]+^2 + b mean_{c!=d} [2dd-|m_c-m_d|]+^2 + g mean_c |m_c|
     Paper: arXiv:1708.02551
     When: always on the embedding head; the other losses act on the foreground head.
 
