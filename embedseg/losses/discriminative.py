@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
+from embedseg.losses._pixels import check_tensors
 from embedseg.losses.discriminative_options import (
     Backend,
     Distance,
@@ -19,6 +20,7 @@ from embedseg.losses.discriminative_options import (
     push_margin,
 )
 from embedseg.losses.instance_sums import (
+    INTEGERS,
     Instances,
     Keys,
     count_pixels,
@@ -326,10 +328,11 @@ def _check_inputs(
     embedding: Tensor, labels: Tensor, semantic: Tensor | None, background: bool
 ) -> None:
     """Refuse tensors of the wrong kind, and classes together with background as an instance."""
-    if embedding.ndim < 3 or not embedding.is_floating_point():
+    check_tensors(embedding=embedding)
+    if embedding.ndim < 3 or not embedding.shape[1] or not embedding.is_floating_point():
         raise ValueError(
-            f"embedding must be a floating (B, E, *S) tensor, got {tuple(embedding.shape)} "
-            f"{embedding.dtype}"
+            f"embedding must be a floating (B, E, *S) tensor with E >= 1, got "
+            f"{tuple(embedding.shape)} {embedding.dtype}"
         )
     if semantic is not None and background:
         raise ValueError(
@@ -340,10 +343,14 @@ def _check_inputs(
     for name, value in (("labels", labels), ("semantic", semantic)):
         if value is None:
             continue
+        check_tensors(**{name: value})
         if tuple(value.shape) != expected or value.device != embedding.device:
             raise ValueError(
                 f"{name} must have shape {expected} on {embedding.device}, got "
                 f"{tuple(value.shape)} on {value.device}; resize or move it"
             )
-        if value.is_floating_point() or value.is_complex() or value.dtype == torch.bool:
-            raise ValueError(f"{name} must be integer, got {value.dtype}; convert with .long()")
+        if value.dtype not in INTEGERS:
+            raise ValueError(
+                f"{name} must be integer, of 64 bits signed at most, got {value.dtype}; convert "
+                "with .long()"
+            )
