@@ -9,6 +9,7 @@ from embedseg.losses._pixels import (
     Pixels,
     Reduction,
     check_reduction,
+    check_tensors,
     class_weights,
     safe,
 )
@@ -32,6 +33,7 @@ def given_or_computed(
         maps = batch_maps(labels, like.shape[1], spacing=spacing, signed=signed)
     elif spacing is not None:
         raise ValueError(f"spacing has no use when {name} is given; leave one of them out")
+    check_tensors(**{name: maps})
     if like.shape[1] == 1 and maps.shape[1] == 2:
         maps = maps[:, 1:]
     if maps.shape[:2] != like.shape[:2] or maps.shape[2:].numel() != like.shape[2]:
@@ -43,7 +45,8 @@ def given_or_computed(
 
 def class_labels(target: Tensor, ignore_index: int) -> Tensor:
     """Return the target with ignored pixels as -1, which belong to no class."""
-    return target.long().masked_fill(target == ignore_index, -1)
+    labels = target.long()
+    return labels.masked_fill(labels == ignore_index, -1)
 
 
 def reduce_maps(

@@ -34,17 +34,20 @@ def flatten(logits: Tensor, target: Tensor, ignore_index: int, *, two: bool = Fa
     `two` writes a binary problem (K = 1, logit z) as two classes with logits (0, z), which has
     the same probabilities (sigmoid(-z), sigmoid(z)).
 
-    Raises ValueError where shapes disagree, the target is not of integers, or a class lies
-    outside 0..K-1 (0..1 for K = 1).
+    Raises TypeError where either is no tensor, ValueError where shapes disagree, K = 0, the target
+    is not of integers, or a class lies outside 0..K-1 (0..1 for K = 1).
     """
+    check_tensors(logits=logits, target=target)
     if logits.ndim < 3 or target.shape != logits.shape[:1] + logits.shape[2:]:
         raise ValueError(
             f"logits {tuple(logits.shape)} and target {tuple(target.shape)} do not fit; "
             "give logits (B, K, *S) and target (B, *S)"
         )
+    if logits.shape[1] == 0:
+        raise ValueError(f"logits {tuple(logits.shape)} have no channel; give (B, K, *S), K >= 1")
     if target.is_floating_point() or target.is_complex():
         raise ValueError(f"target is {target.dtype}; give integer classes, e.g. target.long()")
-    flat = target.reshape(len(target), -1).long()
+    flat = target.flatten(1).long()
     scores = promote(logits).flatten(2)
     if two and scores.shape[1] == 1:
         scores = torch.cat([torch.zeros_like(scores), scores], 1)
@@ -56,6 +59,14 @@ def flatten(logits: Tensor, target: Tensor, ignore_index: int, *, two: bool = Fa
     flat = torch.where(valid, flat, 0)
     check_range(*extent(flat), max(logits.shape[1], 2))
     return Pixels(scores, flat, valid)
+
+
+def check_tensors(**values: object) -> None:
+    """Raise TypeError if a value is no tensor, naming it by its keyword."""
+    for name, value in values.items():
+        if not isinstance(value, Tensor):
+            kind = f"{type(value).__module__}.{type(value).__qualname__}"
+            raise TypeError(f"{name} must be a torch tensor, got {kind}; use torch.as_tensor(...)")
 
 
 def promote(values: Tensor) -> Tensor:

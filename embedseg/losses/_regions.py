@@ -16,6 +16,7 @@ from embedseg.losses._pixels import (
 )
 
 Absent = Literal["keep", "skip"]
+TINY = 1e-12  # floor under a broken exponent: keeps the gradient finite
 
 
 class Regions(NamedTuple):
@@ -69,12 +70,15 @@ def reduce_classes(
     truth: Tensor,
     weight: ClassWeight,
     reduction: Reduction,
+    pixels: Pixels,
     absent: Absent = "keep",
+    power: float = 1.0,
 ) -> Tensor:
     """Reduce (C,) or (B, C) class terms; `truth`, of the same shape, counts each class's pixels.
 
-    "none": terms * weight. "sum": its sum. "mean": the weighted mean over classes, then over the
-    images where a class has weight. `absent="skip"` gives classes without a pixel no weight.
+    "none": terms * weight. "sum": its sum. "mean": the weighted mean over classes, to the `power`,
+    then the mean over the images of `pixels` that have a valid pixel and a class with weight.
+    `absent="skip"` gives classes without a pixel no weight.
     """
     if absent not in ("keep", "skip"):
         raise ValueError(f"absent is {absent!r}; choose from: keep, skip")
@@ -88,12 +92,30 @@ def reduce_classes(
     if reduction == "sum":
         return weighted.sum()
     masses = mass.sum(-1)
-    return (weighted.sum(-1) / safe(masses)).sum() / safe((masses > 0).sum())
+    means = weighted.sum(-1) / safe(masses)
+    if power != 1:
+        means = means.clamp(min=TINY) ** power
+    return _mean_of_images(means, masses > 0, pixels)
 
 
-def reduce_images(values: Tensor, reduction: Reduction) -> Tensor:
-    """Reduce one loss, or one per image (B,): "none" as it is, "sum" the sum, "mean" the mean."""
+def reduce_images(values: Tensor, reduction: Reduction, pixels: Pixels) -> Tensor:
+    """Reduce one loss, or one per image (B,): "none" as it is, "sum" the sum.
+
+    "mean" is the mean over the images of `pixels` that have a valid pixel.
+    """
     check_reduction(reduction)
     if reduction == "none":
         return values
-    return values.sum() if reduction == "sum" else values.mean()
+    if reduction == "sum":
+        return values.sum()
+    return _mean_of_images(values, torch.ones_like(values, dtype=torch.bool), pixels)
+
+
+def _mean_of_images(values: Tensor, counted: Tensor, pixels: Pixels) -> Tensor:
+    """Mean of the `counted` of (B,) values, or the one of the batch, where a pixel is valid.
+
+    Without any it is 0, attached to the graph.
+    """
+    seen = pixels.counts() > 0
+    counted = counted & (seen if values.ndim else seen.any())
+    return torch.where(counted, values, 0).sum() / safe(counted.sum())

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from embedseg.losses._module import LossModule
-from embedseg.losses._pixels import ClassWeight, Reduction
+from embedseg.losses._pixels import ClassWeight, Reduction, check_tensors
 from embedseg.losses._window import mixed_window
 from embedseg.losses.cross_entropy import cross_entropy_loss
 from embedseg.losses.lovasz import lovasz_hinge_loss, lovasz_softmax_loss
@@ -15,9 +15,14 @@ from embedseg.losses.lovasz import lovasz_hinge_loss, lovasz_softmax_loss
 def band_target(target: Tensor, *, width: int = 15, ignore_index: int = -1) -> Tensor:
     """Return the target with all pixels ignored whose square window holds one class only.
 
-    `width` is the side of the window in pixels, odd: 15 published, 5 in SINet's first stage.
+    Integers become int64. `width` is the side of the window in pixels, odd: 15 published, 5 in
+    SINet's first stage.
     """
-    return torch.where(mixed_window(target, width, ignore_index), target, ignore_index)
+    check_tensors(target=target)
+    near = mixed_window(target, width, ignore_index)
+    if not target.is_floating_point():
+        target = target.long()  # unsigned numbers have no -1
+    return torch.where(near, target, ignore_index)
 
 
 def band_loss(

@@ -3,7 +3,7 @@
 from torch import Tensor
 
 from embedseg.losses._module import LossModule
-from embedseg.losses._pixels import Reduction
+from embedseg.losses._pixels import Reduction, check_tensors
 from embedseg.losses._window import mixed_window
 from embedseg.losses.focal import focal_loss
 
@@ -14,6 +14,8 @@ def border_target(instances: Tensor, *, width: int = 7, ignore_index: int = -1) 
     Near means that the square window of `width` pixels (odd) around the pixel holds two labels,
     so touching instances are parted too. DFN takes Canny edges of the class mask, dilated by 7x7.
     """
+    check_tensors(instances=instances)
+    instances = instances.long()
     mixed = mixed_window(instances, width, ignore_index).long()
     return mixed.masked_fill(instances == ignore_index, ignore_index)
 

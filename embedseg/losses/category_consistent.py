@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from embedseg.losses._module import LossModule
-from embedseg.losses._pixels import promote
+from embedseg.losses._pixels import check_tensors, promote
 
 
 class CategoryTerms(NamedTuple):
@@ -43,13 +43,14 @@ def category_consistent_loss(  # noqa: PLR0913 (the keywords of the discriminati
     """
     if not 0 <= delta_v < delta_d:
         raise ValueError(f"0 <= delta_v < delta_d must hold, got {delta_v} and {delta_d}")
+    check_tensors(features=features, target=target)
     if features.ndim < 3 or target.shape != features.shape[:1] + features.shape[2:]:
         raise ValueError(
             f"features {tuple(features.shape)} and target {tuple(target.shape)} do not fit; "
             "give features (B, E, *S) and target (B, *S)"
         )
     x = promote(features).flatten(2)
-    labels = target.reshape(len(target), -1)
+    labels = target.flatten(1)
     if not per_image:
         x, labels = x.transpose(0, 1).flatten(1)[None], labels.reshape(1, -1)
     zero = x.sum() * 0

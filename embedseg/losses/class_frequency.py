@@ -57,8 +57,9 @@ def balanced_cross_entropy_loss(
     Paper: King & Zeng 2001; arXiv:1504.06375 (HED) for two classes
     When: a class is rare and plain cross-entropy ignores it; expect more false positives.
 
-    `counts` are the pixels of each class in the training set; without them those of this batch,
-    where the loss is the mean over the present classes of the class's mean cross-entropy.
+    `counts` are the pixels of each class in the training set. Without them those of this batch
+    stand in, with `per_image` too: a picture is a poorer sample of the training set. There the
+    pooled loss is the mean over the present classes of the class's mean cross-entropy.
     `weight` multiplies w. Otherwise as `cross_entropy_loss`.
     """
     pixels = flatten(logits, target, ignore_index)

@@ -33,7 +33,7 @@ def dice_loss(  # noqa: PLR0913 (one signature for all losses)
     pixels = region_pixels(logits, target, ignore_index, weight)
     sums = region_sums(pixels, per_image, squared=squared)
     score = (2 * sums.overlap + smooth) / (sums.predicted + sums.truth + smooth)
-    return reduce_classes(1 - score, sums.truth, weight, reduction, absent)
+    return reduce_classes(1 - score, sums.truth, weight, reduction, pixels, absent)
 
 
 class DiceLoss(LossModule):

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
+from embedseg.losses._pixels import check_tensors
 from embedseg.losses.discriminative_options import (
     Backend,
     Distance,
@@ -19,6 +20,7 @@ from embedseg.losses.discriminative_options import (
     push_margin,
 )
 from embedseg.losses.instance_sums import (
+    INTEGERS,
     Instances,
     Keys,
     count_pixels,
@@ -66,7 +68,7 @@ def discriminative_loss(  # noqa: PLR0913  (named variants of one published loss
 ) -> DiscriminativeTerms:
     r"""Pull the embeddings of an instance together, push the means of instances apart.
 
-    Formula: alpha pull + beta push + gamma reg, see below
+    Formula: a mean_c mean_n [|x_n-m_c|-dv]+^2 + b mean_{c!=d} [2dd-|m_c-m_d|]+^2 + g mean_c |m_c|
     Paper: arXiv:1708.02551
     When: always on the embedding head; the other losses act on the foreground head.
 
@@ -104,11 +106,18 @@ def discriminative_loss(  # noqa: PLR0913  (named variants of one published loss
       all instances the same weight, 1 all pixels, negative p favours small instances.
 
     `backend` "auto" takes the fused kernels ("numba") for float32 or half embeddings on the CPU
-    with distance="euclidean", and "torch" otherwise; both give the same to rounding.
+    with distance="euclidean", and "torch" otherwise; both give the same to rounding. Within
+    torch.compile and the transforms of torch.func it is always "torch".
     """
-    check_options(
-        (delta_v, delta_d, gamma), hinge, normalization, norm, distance, push_neighbours, backend
-    )
+    numbers = {
+        "delta_v": delta_v,
+        "delta_d": delta_d,
+        "alpha": alpha,
+        "beta": beta,
+        "gamma": gamma,
+        "size_weighting": size_weighting,
+    }
+    check_options(numbers, hinge, normalization, norm, distance, push_neighbours, backend)
     margin = push_margin(delta_d, hinge)
     _check_inputs(embedding, labels, semantic, background_as_instance)
     released = normalization == "released"
@@ -148,28 +157,23 @@ class DiscriminativeLoss(nn.Module):
         backend: Backend = "auto",
     ) -> None:
         super().__init__()
-        check_options(
-            (delta_v, delta_d, gamma),
-            hinge,
-            normalization,
-            norm,
-            distance,
-            push_neighbours,
-            backend,
-        )
-        self.options: dict[str, Any] = {
+        numbers = {
             "delta_v": delta_v,
             "delta_d": delta_d,
             "alpha": alpha,
             "beta": beta,
             "gamma": gamma,
+            "size_weighting": size_weighting,
+        }
+        check_options(numbers, hinge, normalization, norm, distance, push_neighbours, backend)
+        self.options: dict[str, Any] = {
+            **numbers,
             "hinge": hinge,
             "normalization": normalization,
             "norm": norm,
             "distance": distance,
             "background_as_instance": background_as_instance,
             "push_neighbours": push_neighbours,
-            "size_weighting": size_weighting,
             "backend": backend,
         }
 
@@ -216,7 +220,14 @@ def use_fused(backend: Backend, x: Tensor, distance: Distance) -> bool:
             f"backend='numba' needs a float32 embedding on the CPU and distance='euclidean', got "
             f"{x.dtype} on {x.device} and distance={distance!r}; use backend='auto'"
         )
-    return able and backend != "torch" and x.numel() > 0 and not torch.compiler.is_compiling()
+    able = able and backend != "torch" and x.numel() > 0
+    return able and not torch.compiler.is_compiling() and not _transformed(x)
+
+
+def _transformed(x: Tensor) -> bool:
+    """Whether `x` is the tensor without memory that torch.func hands to what it transforms."""
+    probe = getattr(torch._C, "_functorch", None)
+    return probe is not None and bool(probe.is_functorch_wrapped_tensor(x))
 
 
 def _means_and_spread(
@@ -303,7 +314,7 @@ def _length(vector: Tensor, norm: Norm) -> Tensor:
     if norm == "l1":
         return vector.abs().sum(1)
     square = vector.square().sum(1)
-    inside = square > 0
+    inside = square != 0  # NaN too is not 0
     return torch.where(inside, torch.where(inside, square, 1).sqrt(), 0)
 
 
@@ -317,10 +328,11 @@ def _check_inputs(
     embedding: Tensor, labels: Tensor, semantic: Tensor | None, background: bool
 ) -> None:
     """Refuse tensors of the wrong kind, and classes together with background as an instance."""
-    if embedding.ndim < 3 or not embedding.is_floating_point():
+    check_tensors(embedding=embedding)
+    if embedding.ndim < 3 or not embedding.shape[1] or not embedding.is_floating_point():
         raise ValueError(
-            f"embedding must be a floating (B, E, *S) tensor, got {tuple(embedding.shape)} "
-            f"{embedding.dtype}"
+            f"embedding must be a floating (B, E, *S) tensor with E >= 1, got "
+            f"{tuple(embedding.shape)} {embedding.dtype}"
         )
     if semantic is not None and background:
         raise ValueError(
@@ -331,10 +343,14 @@ def _check_inputs(
     for name, value in (("labels", labels), ("semantic", semantic)):
         if value is None:
             continue
+        check_tensors(**{name: value})
         if tuple(value.shape) != expected or value.device != embedding.device:
             raise ValueError(
                 f"{name} must have shape {expected} on {embedding.device}, got "
                 f"{tuple(value.shape)} on {value.device}; resize or move it"
             )
-        if value.is_floating_point() or value.is_complex() or value.dtype == torch.bool:
-            raise ValueError(f"{name} must be integer, got {value.dtype}; convert with .long()")
+        if value.dtype not in INTEGERS:
+            raise ValueError(
+                f"{name} must be integer, of 64 bits signed at most, got {value.dtype}; convert "
+                "with .long()"
+            )

@@ -1,5 +1,7 @@
 """The named options of the discriminative loss, and which of them contradict each other."""
 
+import math
+from collections.abc import Mapping
 from typing import Literal, get_args
 
 from embedseg.names import unknown
@@ -18,7 +20,7 @@ def push_margin(delta_d: float, hinge: Hinge) -> float:
 
 
 def check_options(
-    weights: tuple[float, float, float],
+    numbers: Mapping[str, float],
     hinge: Hinge,
     normalization: Normalization,
     norm: Norm,
@@ -28,9 +30,8 @@ def check_options(
 ) -> None:
     """Refuse unknown names, margins that cannot be met, and options that contradict each other.
 
-    `weights` are delta_v, delta_d and gamma.
+    `numbers` are delta_v, delta_d, gamma and the others that must be finite, by name.
     """
-    delta_v, delta_d, gamma = weights
     for kind, value, choices in (
         ("hinge", hinge, get_args(Hinge)),
         ("normalization", normalization, get_args(Normalization)),
@@ -40,8 +41,12 @@ def check_options(
     ):
         if value not in choices:
             raise unknown(kind, value, choices)
+    for name, number in numbers.items():
+        if not abs(number) < math.inf:
+            raise ValueError(f"{name} must be a finite number, got {number}")
+    delta_v, delta_d = numbers["delta_v"], numbers["delta_d"]
     _check_margins(delta_v, delta_d, push_margin(delta_d, hinge), distance)
-    _check_contradictions(gamma, normalization, norm, distance, push_neighbours)
+    _check_contradictions(numbers["gamma"], normalization, norm, distance, push_neighbours)
 
 
 def _check_margins(delta_v: float, delta_d: float, margin: float, distance: Distance) -> None:

@@ -41,6 +41,8 @@ def border_distance_maps(
 def _maps(
     labels: NDArray[np.integer], classes: int, spacing: Sequence[float] | None, signed: bool
 ) -> Map:
+    if classes < 1:
+        raise ValueError(f"classes must be >= 1, got {classes}; 1 gives the map of label 1 alone")
     labels = np.asarray(labels)
     steps = _spacing(spacing, labels.ndim)
     values = [1] if classes == 1 else list(range(classes))
@@ -110,8 +112,10 @@ def batch_maps(
     """
     images = target.detach().cpu().numpy()
     function = signed_distance_maps if signed else border_distance_maps
-    maps = [function(image, classes, spacing=spacing) for image in images]
-    return torch.from_numpy(np.stack(maps)).to(target.device)
+    maps = np.empty((len(images), classes, *images.shape[1:]), np.float32)
+    for place, image in zip(maps, images, strict=True):
+        place[:] = function(image, classes, spacing=spacing)
+    return torch.from_numpy(maps).to(target.device)
 
 
 class _Key(NamedTuple):

@@ -5,11 +5,9 @@ from torch import Tensor
 
 from embedseg.losses._module import LossModule
 from embedseg.losses._pixels import ClassWeight, Reduction, class_weights, flatten, reduce_pixels
-from embedseg.losses._regions import reduce_classes, region_pixels, region_sums
+from embedseg.losses._regions import TINY, reduce_classes, region_pixels, region_sums
 from embedseg.losses.class_frequency import Counts, class_counts
 from embedseg.losses.cross_entropy import pixel_cross_entropy, pixel_mass
-
-TINY = 1e-12  # floor of a logarithm under its exponent: keeps the gradient finite
 
 
 def exponential_logarithmic_loss(  # noqa: PLR0913 (one signature for all losses)
@@ -33,10 +31,10 @@ def exponential_logarithmic_loss(  # noqa: PLR0913 (one signature for all losses
     When: very unequal sizes and objects already roughly found; g < 1 keeps pushing near D = 1.
 
     D_l = (2 sum r p + s) / (sum r + sum p + s). `counts` n_l are the pixels of each class in the
-    training set, or in this batch if not given. w multiplies and is not normalised, as published;
-    `weight` weighs the mean over classes of the first part and multiplies w in the second.
-    Only `reduction="mean"`: the two parts have no common terms. Binary logits count as foreground
-    in the first part, as in `dice_loss`.
+    training set, or in this batch if not given, with `per_image` too. w multiplies and is
+    not normalised, as published; `weight` weighs the mean over classes of the first part and
+    multiplies w in the second. Only `reduction="mean"`: the two parts have no common terms. Binary
+    logits count as foreground in the first part, as in `dice_loss`.
     """
     if reduction != "mean":
         raise ValueError(f"reduction is {reduction!r}; this sum of two means has 'mean' alone")
@@ -45,7 +43,8 @@ def exponential_logarithmic_loss(  # noqa: PLR0913 (one signature for all losses
     regions = region_pixels(logits, target, ignore_index, weight)
     overlap, predicted, truth = region_sums(regions, per_image)
     score = (2 * overlap + smooth) / (predicted + truth + smooth)
-    dice = reduce_classes((-score.log()).clamp(min=TINY) ** gamma, truth, weight, reduction)
+    terms = (-score.log()).clamp(min=TINY) ** gamma
+    dice = reduce_classes(terms, truth, weight, reduction, regions)
 
     pixels = flatten(logits, target, ignore_index)
     entropy = pixel_cross_entropy(pixels).clamp(min=TINY) ** gamma

@@ -46,7 +46,7 @@ def generalised_dice_loss(
     sizes = sizes * class_weights(weight, sizes.shape[-1], sizes)
     top = 2 * (sizes * overlap).sum(-1) + TINY
     bottom = (sizes * (predicted + truth)).sum(-1) + TINY
-    return reduce_images(1 - top / bottom, reduction)
+    return reduce_images(1 - top / bottom, reduction, pixels)
 
 
 def _size_weights(truth: Tensor, weighting: Weighting, absent: AbsentRule) -> Tensor:

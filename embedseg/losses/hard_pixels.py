@@ -76,8 +76,8 @@ def topk_loss(
 
 
 def _parts(values: Tensor, per_image: bool) -> list[Tensor]:
-    """Return the images of (B, N) values, or all of them as one part."""
-    return list(values) if per_image else [values.flatten()]
+    """Return the images of (B, N) values, or all of them as one part; never nothing."""
+    return list(values) if per_image and len(values) else [values.flatten()]
 
 
 def _kth_largest(values: Tensor, valid: Tensor, count: int) -> Tensor:

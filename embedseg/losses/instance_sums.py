@@ -12,6 +12,8 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
+_NO_MAXIMUM = (torch.uint16, torch.uint32)  # torch finds no largest of these
+INTEGERS = (torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64, *_NO_MAXIMUM)
 _BLOCK = 512  # pixels summed one after the other in float32; bounds rounding, and races on a GPU
 _BLOCK_MEMORY = 4  # partial sums take at most 1 / this of the memory of the embedding
 _SMALL_TABLE = 1 << 16  # ids up to this are counted in a table, larger ones are sorted first
@@ -55,6 +57,7 @@ def number_pixels(labels: Tensor, semantic: Tensor | None, background: bool) -> 
     With `semantic` (B, *S) an instance is the set of pixels of one image with one class and one id
     (so ids may start again in each class); pixels whose class is 0 or negative take no part.
     """
+    labels = labels.long() if labels.dtype in _NO_MAXIMUM else labels
     labels, ids = _small_ids(labels.flatten(1))
     low = 0 if background else 1
     if semantic is None:
@@ -129,8 +132,8 @@ def sum_by_slot(values: Tensor, slots: Tensor, blocks: int, width: int) -> Tenso
 
 def spread_by_slot(values: Tensor, slots: Tensor, blocks: int) -> Tensor:
     """Give every pixel the value (B, E, width + 1) of its slot: (B, E, N)."""
-    batch, channels, _ = values.shape
-    values = values[:, :, None].expand(-1, -1, blocks, -1).reshape(batch, channels, -1)
+    channels = values.shape[1]
+    values = values[:, :, None].expand(-1, -1, blocks, -1).flatten(2)
     return values.gather(2, slots.expand(-1, channels, -1))
 
 
@@ -218,6 +221,7 @@ def _small_ids(labels: Tensor) -> tuple[Tensor, int]:
     ids = _top(labels) + 1
     if labels.shape[0] * (ids + 1) <= max(labels.numel(), _SMALL_TABLE):
         return labels, ids
+    labels = labels.long() if labels.dtype == torch.uint8 else labels  # which has no -1
     fixed = labels.new_tensor([-1, 0])
     known, rank = torch.unique(
         torch.cat([fixed, labels.clamp(min=-1).flatten()]), return_inverse=True

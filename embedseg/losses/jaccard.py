@@ -29,7 +29,7 @@ def jaccard_loss(
     pixels = region_pixels(logits, target, ignore_index, weight)
     overlap, predicted, truth = region_sums(pixels, per_image)
     score = (overlap + smooth) / (predicted + truth - overlap + smooth)
-    return reduce_classes(1 - score, truth, weight, reduction, absent)
+    return reduce_classes(1 - score, truth, weight, reduction, pixels, absent)
 
 
 class JaccardLoss(LossModule):

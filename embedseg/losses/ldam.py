@@ -28,9 +28,10 @@ def ldam_loss(  # noqa: PLR0913 (one signature for all losses)
     When: strongly unequal class counts and a head with normalised features; s = 1 otherwise.
 
     `max_margin` m goes to the rarest class; `counts` n are the pixels of each class in the training
-    set, or in this batch if not given (classes absent there take no part in n_min and have no
-    margin). The published scale s = 30 is for logits that are cosines. A binary logit z stands for
-    the two logits (0, z). `weight` and the mean are those of `cross_entropy_loss`.
+    set, or in this batch if not given, with `per_image` too (classes absent there take no part in
+    n_min and have no margin). The published scale s = 30 is for logits that are cosines. A binary
+    logit z stands for the two logits (0, z). `weight` and the mean are those of
+    `cross_entropy_loss`.
     """
     if max_margin < 0 or scale <= 0:
         raise ValueError(f"max_margin must be >= 0 and scale > 0, got {max_margin} and {scale}")

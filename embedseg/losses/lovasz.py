@@ -44,7 +44,7 @@ def lovasz_hinge_loss(
     margins = 1 - pixels.logits * (2 * truth.to(pixels.logits.dtype) - 1)
     errors = torch.where(pixels.valid[:, None], margins.relu(), 0)
     terms = _extension(errors, truth, per_image)
-    return reduce_classes(terms, truth.sum(-1), None, reduction)
+    return reduce_classes(terms, truth.sum(-1), None, reduction, pixels)
 
 
 def lovasz_softmax_loss(
@@ -73,7 +73,7 @@ def lovasz_softmax_loss(
     errors = torch.where(pixels.valid[:, None], errors, 0)
     terms = _extension(errors, truth, per_image)
     counts = truth.sum(-1) if per_image else truth.sum((0, -1))
-    return reduce_classes(terms, counts, weight, reduction, absent)
+    return reduce_classes(terms, counts, weight, reduction, pixels, absent)
 
 
 def _extension(errors: Tensor, truth: Tensor, per_image: bool) -> Tensor:

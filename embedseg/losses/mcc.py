@@ -37,7 +37,8 @@ def mcc_loss(
     spread = said * (1 - said) * true * (1 - true)
     terms = 1 - (hit - said * true) / spread.clamp(min=TINY).sqrt()
     defined = (truth > 0) & (truth < count)
-    return reduce_classes(torch.where(defined, terms, 0), defined, weight, reduction, "skip")
+    terms = torch.where(defined, terms, 0)
+    return reduce_classes(terms, defined, weight, reduction, pixels, "skip")
 
 
 class MCCLoss(LossModule):

@@ -7,7 +7,14 @@ from torch import Tensor
 from torch.nn import functional as F  # noqa: N812 (the usual name)
 
 from embedseg.losses._module import LossModule
-from embedseg.losses._pixels import ClassWeight, Reduction, flatten, promote, reduce_pixels
+from embedseg.losses._pixels import (
+    ClassWeight,
+    Reduction,
+    check_tensors,
+    flatten,
+    promote,
+    reduce_pixels,
+)
 from embedseg.losses._regions import probabilities
 from embedseg.losses._window import mixed_window, window_touches
 from embedseg.losses.cross_entropy import pixel_mass
@@ -44,6 +51,7 @@ def refine_loss(  # noqa: PLR0913 (one signature for all losses)
     """
     if image is None or image.ndim != 4 or logits.ndim != 4:
         raise ValueError("refine needs image=(B, C, H, W) and logits of two space dimensions")
+    check_tensors(image=image)
     pixels = flatten(logits, target, ignore_index)
     prob = probabilities(pixels)
     mask = prob[:, 0] if prob.shape[1] == 1 else 1 - prob[:, 0]

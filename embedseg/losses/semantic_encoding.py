@@ -5,8 +5,14 @@ from torch import Tensor
 from torch.nn import functional as F  # noqa: N812 (the usual name)
 
 from embedseg.losses._module import LossModule
-from embedseg.losses._pixels import ClassWeight, Reduction, class_weights, promote, safe
-from embedseg.losses._regions import reduce_images
+from embedseg.losses._pixels import (
+    ClassWeight,
+    Reduction,
+    check_reduction,
+    class_weights,
+    promote,
+    safe,
+)
 
 
 def presence_target(target: Tensor, classes: int, *, ignore_index: int = -1) -> Tensor:
@@ -15,7 +21,7 @@ def presence_target(target: Tensor, classes: int, *, ignore_index: int = -1) -> 
     `target` (B, *S) is of integers; what lies outside 0..classes-1 is ignored, as in the released
     code. `classes = 1` asks for class 1, the foreground.
     """
-    flat = target.reshape(len(target), -1)
+    flat = target.flatten(1)
     first = 1 if classes == 1 else 0
     index = torch.arange(first, first + classes, device=target.device)
     valid = flat != ignore_index
@@ -50,7 +56,8 @@ def semantic_encoding_loss(
     values = F.binary_cross_entropy_with_logits(logits, truth, reduction="none") * mass
     if reduction == "mean":
         return values.sum() / safe(mass.sum() * len(values))
-    return reduce_images(values, reduction)
+    check_reduction(reduction)
+    return values.sum() if reduction == "sum" else values
 
 
 class SemanticEncodingLoss(LossModule):

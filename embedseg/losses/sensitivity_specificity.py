@@ -47,7 +47,7 @@ def sensitivity_specificity_loss(  # noqa: PLR0913 (one signature for all losses
     missed, false = (wrong * truth).sum(axes), (wrong * others).sum(axes)
     size, rest = truth.sum(axes), others.sum(axes)
     terms = ratio * missed / (size + smooth) + (1 - ratio) * false / (rest + smooth)
-    return reduce_classes(terms, size, weight, reduction, absent)
+    return reduce_classes(terms, size, weight, reduction, pixels, absent)
 
 
 class SensitivitySpecificityLoss(LossModule):

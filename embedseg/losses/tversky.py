@@ -7,14 +7,13 @@ from torch import Tensor
 from embedseg.losses._module import LossModule
 from embedseg.losses._pixels import ClassWeight, Reduction
 from embedseg.losses._regions import (
+    TINY,
     Absent,
     Regions,
     reduce_classes,
     region_pixels,
     region_sums,
 )
-
-TINY = 1e-12  # floor of 1 - T under the focal exponent: keeps its gradient finite
 
 
 def tversky_loss(  # noqa: PLR0913 (one signature for all losses)
@@ -43,7 +42,7 @@ def tversky_loss(  # noqa: PLR0913 (one signature for all losses)
     pixels = region_pixels(logits, target, ignore_index, weight)
     sums = region_sums(pixels, per_image)
     terms = 1 - _index(sums, alpha, beta, smooth)
-    return reduce_classes(terms, sums.truth, weight, reduction, absent)
+    return reduce_classes(terms, sums.truth, weight, reduction, pixels, absent)
 
 
 def focal_tversky_loss(  # noqa: PLR0913 (one signature for all losses)
@@ -67,8 +66,9 @@ def focal_tversky_loss(  # noqa: PLR0913 (one signature for all losses)
     Paper: arXiv:1810.07842 (its gamma is 1 / g)
     When: as Tversky, with more weight on classes that overlap badly.
 
-    `focus="mean"` raises the mean over the classes to the power g instead (as
-    segmentation-models-pytorch does); it has no "none" and "sum". Otherwise as `tversky_loss`.
+    `focus="mean"` raises the mean over the classes (of each image with `per_image`) to the power g
+    instead, as segmentation-models-pytorch does; it has no "none" and "sum". Otherwise as
+    `tversky_loss`.
     """
     if gamma <= 0:
         raise ValueError(f"gamma must be > 0, got {gamma}; the published value is 0.75")
@@ -80,8 +80,8 @@ def focal_tversky_loss(  # noqa: PLR0913 (one signature for all losses)
     sums = region_sums(pixels, per_image)
     terms = (1 - _index(sums, alpha, beta, smooth)).clamp(min=TINY)
     if focus == "mean":
-        return reduce_classes(terms, sums.truth, weight, reduction, absent) ** gamma
-    return reduce_classes(terms**gamma, sums.truth, weight, reduction, absent)
+        return reduce_classes(terms, sums.truth, weight, reduction, pixels, absent, gamma)
+    return reduce_classes(terms**gamma, sums.truth, weight, reduction, pixels, absent)
 
 
 def _index(sums: Regions, alpha: float, beta: float, smooth: float) -> Tensor:

@@ -46,7 +46,7 @@ def wasserstein_dice_loss(  # noqa: PLR0913 (one signature for all losses)
     if not per_image:
         hits, errors = hits.sum(), errors.sum()
     score = (2 * hits + smooth) / (2 * hits + errors + smooth)
-    return reduce_images(1 - score, reduction)
+    return reduce_images(1 - score, reduction, pixels)
 
 
 def _matrix(

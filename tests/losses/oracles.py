@@ -101,9 +101,9 @@ def instance_cross_entropy(z, y, instances, per_image=False, weight=None, limit=
             for name in row:
                 if name > 0:
                     sizes[b, int(name)] = sizes.get((b, int(name)), 0) + 1
-    average = sum(sizes.values()) / len(sizes)
     results = []
-    for pixels in sets_of_pixels(z, y, per_image):
+    for number, pixels in enumerate(sets_of_pixels(z, y, per_image)):
+        average = mean(size for (b, _), size in sizes.items() if b == number or not per_image)
         pairs = []
         for p, label, _, b, i, j in pixels:
             name = int(instances[b][i][j])

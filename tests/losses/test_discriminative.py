@@ -202,6 +202,20 @@ def test_order_of_pixels_does_not_matter():
     )
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("options", [{}, {"norm": "l1"}, VARIANTS["cosine"]], ids=str)
+@pytest.mark.parametrize("backend", ["auto", "torch"])
+def test_nan_is_not_hidden(backend, options, dtype):
+    """Neither of all pixels nor of one: every term that reads it is NaN."""
+    embedding, labels = small_input()
+    everywhere = torch.full_like(embedding, float("nan"))
+    one = embedding.detach().clone()
+    one[0, 1].view(-1)[10] = float("nan")
+    for values in (everywhere, one):
+        terms = discriminative_loss(values.to(dtype), labels, backend=backend, **options)
+        assert all(term.isnan() for term in terms)
+
+
 @pytest.mark.parametrize("value", [0.0, 0.1, -7.3])
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 @pytest.mark.parametrize("name", ["paper", "l1", "lanenet", "cosine", "background"])
@@ -285,6 +299,14 @@ def test_module_stores_the_options():
         ({"push_neighbours": 0.5}, "push_neighbours"),
         ({"delta_v": -0.1}, "delta_v must be >= 0, got -0.1"),
         ({"delta_d": 0.0}, "delta_d must be > 0"),
+        ({"delta_v": float("nan")}, "delta_v must be a finite number, got nan"),
+        ({"delta_d": float("nan")}, "delta_d must be a finite number, got nan"),
+        ({"delta_d": float("inf")}, "delta_d must be a finite number, got inf"),
+        ({"alpha": float("nan")}, "alpha must be a finite number, got nan"),
+        ({"beta": float("-inf")}, "beta must be a finite number, got -inf"),
+        ({"gamma": float("nan")}, "gamma must be a finite number, got nan"),
+        ({"size_weighting": float("nan")}, "size_weighting must be a finite number, got nan"),
+        ({"push_neighbours": float("nan")}, "push_neighbours must be a distance"),
     ],
 )
 def test_contradictions_raise(options, message):

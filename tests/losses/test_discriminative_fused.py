@@ -236,6 +236,18 @@ def test_what_the_kernels_cannot_do():
         discriminative_loss(embedding, labels, backend="nunba")
 
 
+def test_transforms_of_torch_func():
+    """They hand over tensors without memory, which the kernels cannot read."""
+    embedding, labels = blobs(1, 9, 10, channels=2)
+    total = lambda x: discriminative_loss(x, labels).total  # noqa: E731
+    expected = run(embedding, labels, "torch")[1][0]
+    for transform in (torch.func.grad, torch.func.jacrev):
+        torch.testing.assert_close(transform(total)(embedding), expected)
+    value, slope = torch.func.jvp(total, (embedding,), (embedding,))
+    torch.testing.assert_close(value, total(embedding))
+    assert slope.item() == pytest.approx((expected * embedding).sum().item(), rel=1e-4)
+
+
 def test_import_loads_no_numba():
     code = "import sys, embedseg.losses.discriminative; sys.exit('numba' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -191,3 +191,11 @@ def test_instance_weights_are_one_on_average() -> None:
     assert (instance_size_weights(torch.zeros(2, 3, 3, dtype=torch.long)) == 1).all()
     with pytest.raises(ValueError, match="limit must be >= 1"):
         instance_size_weights(IDS, limit=0.5)
+
+
+def test_instance_weights_are_one_on_average_in_each_image() -> None:
+    weights = instance_size_weights(IDS, per_image=True)
+    for weight, ids in zip(weights, IDS, strict=True):
+        assert float(weight[ids > 0].mean()) == pytest.approx(1)
+        assert (weight[ids <= 0] == 1).all()
+    assert not torch.equal(weights, instance_size_weights(IDS))
