@@ -9,6 +9,7 @@ from pathlib import Path, PurePosixPath
 from tqdm import tqdm
 
 from embedseg.driving.finder import LaneFinder
+from embedseg.driving.scores import warn_of_slow
 from embedseg.driving.stream import BATCH, Seen, see
 from embedseg.io import InputError, read_image, write_image
 from embedseg.lanes.culane import read_list
@@ -28,7 +29,6 @@ from embedseg.lanes.writers import FORMATS, write_lanes
 from embedseg.names import unknown
 
 logger = logging.getLogger(__name__)
-SLOW = 200.0  # ms; the TuSimple benchmark counts slower frames as empty
 
 
 @dataclass
@@ -126,7 +126,7 @@ def predict_lanes(
         raise InputError(next(iter(outcome.failures.values())))
     if format == "tusimple":
         write_lanes(found, out, format, h_samples=pictures.rows, run_times=times)
-        _warn_of_slow(times)
+        warn_of_slow(times.values())
     else:
         write_lanes(found, out, format)
     outcome.seconds = time.monotonic() - begin
@@ -147,16 +147,6 @@ def _read(pictures: Pictures, rate: float, outcome: Outcome) -> Iterator[Frame]:
 def _flat(name: str) -> str:
     """Return the drawing's file name of a picture: folders joined, ending in .png."""
     return "_".join(PurePosixPath(name.lstrip("/")).with_suffix(".png").parts)
-
-
-def _warn_of_slow(times: dict[str, float]) -> None:
-    slow = sum(value > SLOW for value in times.values())
-    if slow:
-        logger.warning(
-            "%d of %d frames took more than 200 ms, which the TuSimple score counts as empty; "
-            "score with --ignore-run-time to see how good the lanes are",
-            slow, len(times),
-        )  # fmt: skip
 
 
 def predict_drive(
