@@ -50,6 +50,6 @@ def check_table(path: Path) -> None:
         first = file.readline(len(ours) + 1)
     if first.rstrip("\n") != ours:
         raise InputError(
-            f"{path} is no table of lanes ({ours}), which would replace it; rename it, or choose "
-            "another name for the video"
+            f"{path}: is no table of lanes (which begins with {ours}) and would be "
+            "replaced by one; rename it, or choose another name for the video"
         )

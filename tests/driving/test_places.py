@@ -104,7 +104,7 @@ def test_a_video_is_not_replaced_by_its_own_lanes(finder: LaneFinder, tmp_path: 
 def test_a_table_of_something_else_stays(finder: LaneFinder, tmp_path: Path, text: str) -> None:
     path, table = drive(tmp_path / "in.avi", 2), tmp_path / "out.csv"
     table.write_text(text)
-    with pytest.raises(InputError, match=r"out\.csv is no table of lanes"):
+    with pytest.raises(InputError, match=r"out\.csv: is no table of lanes"):
         predict_drive(finder, path, tmp_path / "out.avi")
     assert table.read_text() == text and not (tmp_path / "out.avi").exists()
     assert finder.model.batches == []  # type: ignore[attr-defined]
