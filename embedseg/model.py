@@ -23,6 +23,7 @@ from embedseg.names import unknown
 from embedseg.weights import shipped
 
 KEY = "embedseg"  # of the description among the file's metadata
+HNET = "numbers.2.weight"  # a tensor of `embedseg.lanes.hnet`, whose files have no description
 
 
 class Model(Segmenter):
@@ -204,6 +205,11 @@ def read_weights(path: Path) -> tuple[ModelSpec, dict[str, torch.Tensor]]:
         with safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}
             if KEY not in metadata:
+                if HNET in file.keys():  # noqa: SIM118
+                    raise InputError(
+                        f"{path}: an H-Net of embedseg train-hnet, which finds no instances; give "
+                        "it to embedseg lanes predict by --hnet, beside a model"
+                    )
                 raise InputError(
                     f"{path}: a safetensors file of another program; it describes no embedseg model"
                 )

@@ -4,9 +4,12 @@ import argparse
 import sys
 from pathlib import Path
 
-from embedseg.commands.common import PARTLY_FAILED, load_model
+from embedseg.commands.common import PARTLY_FAILED, counted, load_model
 
-ENDINGS = (".mp4", ".avi", ".mov", ".mkv", ".webm", ".m4v")
+ENDINGS = (
+    ".mp4", ".avi", ".mov", ".mkv", ".webm", ".m4v",
+    ".gif", ".wmv", ".flv", ".mpg", ".mpeg", ".3gp", ".ogv",
+)  # fmt: skip
 
 
 def is_video(path: str | Path) -> bool:
@@ -16,16 +19,25 @@ def is_video(path: str | Path) -> bool:
 
 def check(arguments: argparse.Namespace) -> None:
     """Raise ValueError for what does not fit together, before a model is loaded."""
+    from embedseg.inference.result import DEFAULT_PRODUCTS
+    from embedseg.lanes.video import CODECS
+
     if not is_video(arguments.out):
         raise ValueError(
             f"{arguments.images[0]} is a video: give --out a video too, such as drive_lanes.mp4"
         )
+    if arguments.out.suffix.lower() not in CODECS:
+        raise ValueError(f"--out {arguments.out}: a video must end in {', '.join(CODECS)}")
     if len(arguments.images) != 1:
         raise ValueError(
             f"a video is made of one video or one folder of frames, got {len(arguments.images)}"
         )
     if arguments.foreground is not None or arguments.bandwidth is not None:
         raise ValueError("--foreground and --bandwidth are for pictures, not for videos")
+    if tuple(arguments.save) != tuple(DEFAULT_PRODUCTS):
+        raise ValueError(
+            "--save is for pictures; of a video its lanes are drawn, and written as a table"
+        )
     if arguments.tta not in (None, "none") or arguments.scales or arguments.ensemble:
         raise ValueError("--tta, --scales and --ensemble are for pictures, not for videos")
 
@@ -46,7 +58,8 @@ def run(arguments: argparse.Namespace) -> int:
     )
     table = arguments.out.with_suffix(".csv")
     print(
-        f"{outcome.frames} frames, {outcome.lanes} lanes, {outcome.seconds:.1f} s, "
+        f"{counted(outcome.frames, 'frame')}, {counted(outcome.lanes, 'lane')}, "
+        f"{outcome.seconds:.1f} s, "
         f"{outcome.rate:.1f} frames a second -> {arguments.out}, {table}"
     )
     if outcome.broken_off:

@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from embedseg.commands.common import PARTLY_FAILED, add_device, add_model, load_model
+from embedseg.commands.common import PARTLY_FAILED, add_device, add_model, counted, load_model
 
 if TYPE_CHECKING:
     from embedseg.driving.finder import LaneFinder
@@ -91,8 +91,8 @@ def run(arguments: argparse.Namespace) -> int:
         batch=arguments.batch,
     )
     print(
-        f"{outcome.frames} pictures, {outcome.lanes} lanes, {outcome.rate:.1f} a second "
-        f"-> {arguments.out}"
+        f"{counted(outcome.frames, 'picture')}, {counted(outcome.lanes, 'lane')}, "
+        f"{outcome.rate:.1f} a second -> {arguments.out}"
     )
     if outcome.failures:
         failed, count = len(outcome.failures), len(pictures.names)

@@ -32,7 +32,22 @@ def read_switch(text: str) -> bool:
     return text == "yes"
 
 
-DRAWN: dict[str, Reader] = {"size": read_size, "width": float}
+def read_count(text: str) -> int:
+    """Return a whole number >= 0."""
+    if not text.isdecimal():
+        raise ValueError(f"{text!r} must be a whole number >= 0")
+    return int(text)
+
+
+def read_number(text: str) -> float:
+    """Return a number."""
+    try:
+        return float(text)
+    except ValueError as error:
+        raise ValueError(f"{text!r} must be a number") from error
+
+
+DRAWN: dict[str, Reader] = {"size": read_size, "width": read_number}
 
 
 def from_spec(
@@ -59,13 +74,16 @@ def split_options(where: str, readers: Mapping[str, Reader]) -> tuple[str, dict[
             )
         if key not in readers:
             raise unknown("option", key, readers)
-        options[key] = readers[key](value)
+        try:
+            options[key] = readers[key](value)
+        except ValueError as error:
+            raise ValueError(f"{word} in {where!r}: {error}") from error
     return place, options
 
 
 def roads_spec(where: str) -> Dataset:
     """Open generated roads: "N" or "N,seed=1,size=512x256,width=5,lines=FILE" in part."""
-    readers: dict[str, Reader] = {**DRAWN, "seed": int, "lines": str}
+    readers: dict[str, Reader] = {**DRAWN, "seed": read_count, "lines": str}
     place, options = split_options(where, readers)
     if not place.isdigit():
         raise ValueError(f"roads:{where}: how many pictures? write roads:1000 or roads:1000,seed=1")

@@ -25,6 +25,7 @@ from embedseg.data import open_dataset
 from embedseg.data.lane_sample import LaneSample
 from embedseg.data.sample import Sample
 from embedseg.device import choose_device
+from embedseg.driving.places import check_folder
 from embedseg.io import InputError, atomic_path
 from embedseg.lanes.hnet import HNet, cleared, hnet_loss, lane_points, save_hnet, thumbnail
 from embedseg.training.config import refuse_existing
@@ -99,17 +100,21 @@ class Job:
 def train_hnet(config: HNetConfig, *, resume: bool = False) -> Path:
     """Train H-Net and return the run's folder; `resume` goes on where the folder stands.
 
-    Raises InputError where the folder holds a run already (without `resume`) or no lanes are found.
+    Raises InputError where the folder holds a run already (without `resume`) or cannot be made, or
+    no lanes are found; a new folder is made once all pictures are read.
     """
     run = Path(config.run)
     if not resume:
-        begin_run(run, config)
+        refuse_existing(run)
+        check_folder(run)
     device, reason = choose_device(config.device)
-    training = gather(*_opened(config.data))
-    validation = gather(*_opened(config.val)) if config.val else training
+    training = _gathered("data", config.data)
+    validation = _gathered("val", config.val) if config.val else training
     job = new_job(config, device)
     if resume:
         restore(run, job, device)
+    else:
+        begin_run(run, config)
     logger.info(
         "H-Net on %s (%s), %d pictures, %d steps", device, reason, len(training.mask), config.steps
     )
@@ -126,9 +131,13 @@ def train_hnet(config: HNetConfig, *, resume: bool = False) -> Path:
     return run
 
 
-def _opened(spec: str) -> tuple[Iterable[Sample], int]:
-    dataset = open_dataset(spec)
-    return dataset, len(dataset)
+def _gathered(option: str, spec: str) -> LaneSet:
+    """Return the pictures of a data set; a ValueError names the option that it was given by."""
+    try:
+        dataset = open_dataset(spec)
+        return gather(dataset, len(dataset))
+    except ValueError as error:
+        raise InputError(f"--{option} {spec}: {error}") from error
 
 
 def begin_run(run: Path, config: HNetConfig) -> None:

@@ -9,9 +9,11 @@ from pathlib import Path, PurePosixPath
 from tqdm import tqdm
 
 from embedseg.driving.finder import LaneFinder
+from embedseg.driving.places import check_apart, check_file, check_folder, check_table
+from embedseg.driving.scores import warn_of_slow
 from embedseg.driving.stream import BATCH, Seen, see
 from embedseg.io import InputError, read_image, write_image
-from embedseg.lanes.culane import read_list
+from embedseg.lanes.culane import lines_path, read_list
 from embedseg.lanes.polylines import Lanes
 from embedseg.lanes.tusimple import read_records
 from embedseg.lanes.video import (
@@ -20,15 +22,15 @@ from embedseg.lanes.video import (
     Frame,
     check_rate,
     in_order,
+    is_video,
     open_drive,
     read_frames,
     write_video,
 )
-from embedseg.lanes.writers import FORMATS, write_lanes
+from embedseg.lanes.writers import FORMATS, label_path, write_lanes
 from embedseg.names import unknown
 
 logger = logging.getLogger(__name__)
-SLOW = 200.0  # ms; the TuSimple benchmark counts slower frames as empty
 
 
 @dataclass
@@ -54,27 +56,47 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Pictures:
-    """Pictures to look at: `names` below `root`; `rows` h_samples where a label file gave them."""
+    """Pictures to look at: `names` below `root`; `rows` h_samples where a label file gave them.
+
+    `listed`: the file that gave the names.
+    """
 
     root: Path
     names: list[str]
     rows: list[float] | None = None
+    listed: Path | None = None
+
+    def path(self, name: str) -> Path:
+        """Return the file of a picture."""
+        return self.root / name.lstrip("/")
+
+    def inputs(self) -> list[Path]:
+        """Return all files that an output must not replace, labels beside the pictures too."""
+        paths = [self.path(name) for name in self.names]
+        labels = [label for label in map(lines_path, paths) if label.is_file()]
+        return [*paths, *labels, *([self.listed] if self.listed else [])]
 
 
 def list_pictures(place: Path, names: Path | None = None) -> Pictures:
     """Return the pictures of a folder and all folders in it, or those that `names` lists.
 
     `names`: a TuSimple label file (raw_file and h_samples of each line) or a list of paths below
-    `place` as CULane's. Raises InputError where there is none, or h_samples differ between lines.
+    `place` as CULane's. Raises InputError where there is none, h_samples differ between lines, or
+    `place` is a video.
     """
+    if place.is_file() and is_video(place):
+        raise InputError(
+            f"{place}: is a video, not pictures; for its lanes call embedseg predict MODEL {place} "
+            f"--out {place.stem}_lanes.mp4"
+        )
     if names is not None and names.suffix == ".json":
         records = read_records(names)
         rows = records[0].get("h_samples")
         if any(record.get("h_samples") != rows for record in records):
             raise InputError(f"{names}: h_samples differ between its lines; use one file for each")
-        return Pictures(place, [record["raw_file"] for record in records], rows)
+        return Pictures(place, [record["raw_file"] for record in records], rows, names)
     if names is not None:
-        return Pictures(place, read_list(names))
+        return Pictures(place, read_list(names), listed=names)
     if place.is_file():
         return Pictures(place.parent, [place.name])
     if not place.is_dir():
@@ -102,13 +124,13 @@ def predict_lanes(
     `track`: the pictures are the frames of one drive at `rate` frames a second; ids then follow the
     lanes, and times are written. A picture that is missing or cannot be read is reported and left
     out. The times that TuSimple's format holds are from picture to curves: of `batch` pictures
-    together, divided by their number.
+    together, divided by their number. Raises InputError, before any work, where `out` or `overlays`
+    cannot be written or would replace a picture, a label beside one, or the list of them.
     """
     check_rate(rate)
     if format not in FORMATS:
         raise unknown("lane format", format, FORMATS)
-    if format == "culane" and out.is_file():
-        raise InputError(f"{out}: is a file; culane writes one file for each picture into a folder")
+    _check_outputs(pictures, out, format, overlays)
     outcome, begin = Outcome(), time.monotonic()
     found: list[Lanes] = []
     times: dict[str, float] = {}
@@ -126,17 +148,32 @@ def predict_lanes(
         raise InputError(next(iter(outcome.failures.values())))
     if format == "tusimple":
         write_lanes(found, out, format, h_samples=pictures.rows, run_times=times)
-        _warn_of_slow(times)
+        warn_of_slow(times.values())
     else:
         write_lanes(found, out, format)
     outcome.seconds = time.monotonic() - begin
     return outcome
 
 
+def _check_outputs(pictures: Pictures, out: Path, format: str, overlays: Path | None) -> None:
+    outputs = [out]
+    if format != "culane":
+        check_file(out)
+    elif out.is_file():
+        raise InputError(f"{out}: is a file; culane writes one file for each picture into a folder")
+    else:
+        check_folder(out)
+        outputs = [label_path(out, name) for name in pictures.names]
+    if overlays is not None:
+        check_folder(overlays)
+        outputs += [overlays / _flat(name) for name in pictures.names]
+    check_apart(outputs, pictures.inputs())
+
+
 def _read(pictures: Pictures, rate: float, outcome: Outcome) -> Iterator[Frame]:
     for index, name in enumerate(pictures.names):
         try:
-            image = read_image(pictures.root / name.lstrip("/"))
+            image = read_image(pictures.path(name))
         except InputError as error:
             outcome.failures[name] = str(error)
             logger.error("%s", error)
@@ -149,16 +186,6 @@ def _flat(name: str) -> str:
     return "_".join(PurePosixPath(name.lstrip("/")).with_suffix(".png").parts)
 
 
-def _warn_of_slow(times: dict[str, float]) -> None:
-    slow = sum(value > SLOW for value in times.values())
-    if slow:
-        logger.warning(
-            "%d of %d frames took more than 200 ms, which the TuSimple score counts as empty; "
-            "score with --ignore-run-time to see how good the lanes are",
-            slow, len(times),
-        )  # fmt: skip
-
-
 def predict_drive(
     finder: LaneFinder, place: Path, out: Path, *, rate: float | None = None, batch: int = BATCH
 ) -> Outcome:
@@ -167,9 +194,15 @@ def predict_drive(
     Beside it, `<stem>.csv` has every point of every lane: image, time, lane, point, x, y. `rate`
     replaces the frames a second of the video (folders: 20). If the drive breaks off or the work
     is interrupted, both files hold the frames until then, but for those of the last pass, and the
-    outcome or the error says so.
+    outcome or the error says so. Raises InputError, before any work, where they cannot be written,
+    or would replace the video that is read or a file that is no such table.
     """
     drive = open_drive(place, rate=rate)
+    check_file(out)
+    check_apart([out], [place])
+    table = out.with_suffix(".csv")
+    check_file(table)
+    check_table(table)
     outcome, begin = Outcome(), time.monotonic()
     found: list[Lanes] = []
     bar = tqdm(total=drive.frames or None, unit="frame", disable=None)
@@ -183,7 +216,7 @@ def predict_drive(
                 bar.update()
     finally:
         if found:
-            write_lanes(found, out.with_suffix(".csv"), "csv")
+            write_lanes(found, table, "csv")
     outcome.seconds = time.monotonic() - begin
     outcome.broken_off = outcome.frames < drive.frames
     return outcome

@@ -1,17 +1,19 @@
 """The official lane scores of prediction files: TuSimple's and CULane's."""
 
 import json
-from collections.abc import Mapping
+import logging
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
 from embedseg.io import InputError
-from embedseg.lanes.culane import ENDING, read_culane_set, read_list
+from embedseg.lanes.culane import ENDING, lines_path, read_culane_set, read_list
 from embedseg.lanes.polylines import Lanes
 from embedseg.lanes.tusimple import read_records
 from embedseg.metrics.culane import LaneCounts, culane_score
-from embedseg.metrics.lanes import tusimple_score
+from embedseg.metrics.lanes import KEYS, MAX_RUN_TIME, TRUE_KEYS, check_record, tusimple_score
 
+logger = logging.getLogger(__name__)
 FORMATS = ("tusimple", "culane")
 THRESHOLDS = (0.5, 0.3)  # IoU; the benchmark's own and the looser one of its paper
 
@@ -22,16 +24,34 @@ def score_tusimple(prediction: Path, truth: Path, *, ignore_run_time: bool = Fal
     """Return one row: frames, accuracy, FP, FN, F1 of a prediction file against a label file.
 
     `ignore_run_time`: do not count frames slower than 200 ms as empty, as the benchmark does.
+    Raises InputError, with the file and, where one is to blame, the line or picture.
     """
-    found, labels = read_records(prediction), read_records(truth)
-    if ignore_run_time:
-        found = [{k: v for k, v in record.items() if k != "run_time"} for record in found]
+
+    def check(record: dict[str, Any]) -> None:
+        if ignore_run_time:
+            record.pop("run_time", None)
+        check_record(record, KEYS)
+
+    found = read_records(prediction, check)
+    labels = read_records(truth, lambda record: check_record(record, TRUE_KEYS))
     try:
         score = tusimple_score(found, labels)
-    except (ValueError, TypeError, KeyError) as error:
+    except ValueError as error:
         raise InputError(f"{prediction} against {truth}: {error}") from error
+    warn_of_slow([record.get("run_time", 0.0) for record in found])
     numbers = {"accuracy": score.accuracy, "FP": score.fp, "FN": score.fn, "F1": score.f1}
     return [{"frames": len(labels)} | numbers]
+
+
+def warn_of_slow(times: Collection[float]) -> None:
+    """Warn of frames that took so long (ms) that the TuSimple score counts them as empty."""
+    slow = sum(time > MAX_RUN_TIME for time in times)
+    if slow:
+        logger.warning(
+            "%d of %d frames took more than 200 ms, which the TuSimple score counts as empty; "
+            "score with --ignore-run-time to see how good the lanes are",
+            slow, len(times),
+        )  # fmt: skip
 
 
 def score_culane(
@@ -41,14 +61,20 @@ def score_culane(
 
     `prediction` and `truth` are folders of `.lines.txt`; `names` lists the pictures to score
     (default: all that have a truth), `categories` is CULane's folder `list/test_split`. A picture
-    without a prediction file counts as predicted empty. In "cross" only FP are counted.
+    without a prediction file counts as predicted empty; predictions without a truth are named in a
+    warning. In "cross" only FP are counted. Raises InputError where not one picture has a
+    prediction.
     """
     groups = None if categories is None else read_categories(categories)
     images = _images(truth, names, groups)
+    extra = _without_truth(prediction, images)
+    if extra and names is None and groups is None:
+        logger.warning(
+            "%s: no truth for %d predictions, such as %s; they are not scored",
+            prediction, len(extra), extra[0],
+        )  # fmt: skip
     lanes = read_culane_set(truth, images)
     found = read_culane_set(prediction, images, missing_is_empty=True)
-    if not any(prediction.rglob(f"*{ENDING}")):
-        raise InputError(f"{prediction}: holds no {ENDING}; give the folder of the predictions")
     rows = []
     for threshold in THRESHOLDS:
         counts = culane_score(
@@ -70,6 +96,20 @@ def _images(truth: Path, names: Path | None, groups: Mapping[str, list[str]] | N
         raise InputError(f"{truth}: holds no {ENDING}; give the folder of the labels")
     below = [file.relative_to(truth).as_posix() for file in files]
     return [name.removesuffix(ENDING) + ".jpg" for name in below]
+
+
+def _without_truth(prediction: Path, images: list[str]) -> list[str]:
+    """Return the predictions of other pictures than `images`; InputError where all are."""
+    files = {path.relative_to(prediction) for path in prediction.rglob(f"*{ENDING}")}
+    if not files:
+        raise InputError(f"{prediction}: holds no {ENDING}; give the folder of the predictions")
+    wanted = {lines_path(name.lstrip("/")) for name in images}
+    if not files & wanted:
+        raise InputError(
+            f"{prediction}: holds no prediction of the pictures to score: they need names such as "
+            f"{min(wanted)}, it has {min(files)}; give the folder from which the names are equal"
+        )
+    return sorted(path.as_posix() for path in files - wanted)
 
 
 def read_categories(folder: Path) -> dict[str, list[str]]:

@@ -11,6 +11,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from embedseg.jit import announce
 from embedseg.lanes.merge import continuations
 from embedseg.lanes.polylines import Lanes, Points, Size
 from embedseg.lanes.runs import Runs, find_runs
@@ -85,6 +86,7 @@ class _Plan(NamedTuple):
     def lane(self, runs: NDArray[np.int64]) -> Points:
         """Return the lane through runs (3, m) of row, first and last column."""
         scale = (self.size[0] / self.shape[0], self.size[1] / self.shape[1])
+        announce(trace)
         lane: Points = trace(runs, self.shape, scale, *self.plane, self.form, float(self.step))
         return lane
 

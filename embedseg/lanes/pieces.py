@@ -17,7 +17,7 @@ by more than BIT_NEAR r + BIT_CONE d, which could but bend the curve into a hook
 import numpy as np
 from numpy.typing import NDArray
 
-from embedseg.jit import kernel
+from embedseg.jit import announce, kernel
 from embedseg.lanes.robust import fit, weighted_median
 from embedseg.lanes.runs import Runs, find_runs
 from embedseg.lanes.stroke import slant
@@ -57,6 +57,7 @@ def split_runs(runs: Runs, pixels: int, *, min_pixels: int = 1) -> tuple[Runs, N
     for index, own in enumerate(runs.ids.tolist()):
         if flat[index]:
             continue
+        announce(_parts)
         share = _parts(runs.of(index), least, float(min_pixels))
         if share.any():
             part = number[runs.start[index] : runs.start[index + 1]]

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from embedseg.jit import kernel
+from embedseg.jit import announce, kernel
 
 
 class Runs(NamedTuple):
@@ -60,6 +60,7 @@ def find_runs(labels: NDArray[np.int32]) -> Runs:
     """Return the runs of the labels >= 1."""
     flat = np.ascontiguousarray(labels).ravel()
     place = np.flatnonzero(flat > 0)
+    announce(_scan)
     found = _scan(flat[place], place, labels.shape[1])
     order = np.argsort(found[0], kind="stable")
     label, row, first, last = found[:, order]

@@ -6,7 +6,7 @@ A negative x says that the lane is absent on that row. Predictions also have "ru
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -36,10 +36,13 @@ def read_tusimple(path: str | Path, size: Size = SIZE) -> list[Lanes]:
     return lanes
 
 
-def read_records(path: str | Path) -> list[dict[str, Any]]:
+def read_records(
+    path: str | Path, check: Callable[[dict[str, Any]], None] | None = None
+) -> list[dict[str, Any]]:
     """Read the lines as dictionaries, as the score takes them; empty lines are skipped.
 
-    Raises InputError for a missing file, a line that is no JSON object, or none at all.
+    Raises InputError for a missing file, a line that is no JSON object or that `check` raises a
+    ValueError for, or no line at all.
     """
     path = Path(path)
     if not path.is_file():
@@ -53,17 +56,26 @@ def read_records(path: str | Path) -> list[dict[str, Any]]:
         if not line.strip():
             continue
         try:
-            record = json.loads(line)
-        except json.JSONDecodeError as error:
-            raise InputError(f"{path}, line {number}: not JSON ({error.msg})") from error
-        if not isinstance(record, dict) or not isinstance(record.get("raw_file"), str):
-            raise InputError(f"{path}, line {number}: not a JSON object with raw_file and lanes")
-        records.append(record)
+            records.append(_record(line))
+            if check is not None:
+                check(records[-1])
+        except ValueError as error:
+            raise InputError(f"{path}, line {number}: {error}") from error
     if not records:
         raise InputError(
             f"{path}: holds no frame; a TuSimple label file has one JSON object a line"
         )
     return records
+
+
+def _record(line: str) -> dict[str, Any]:
+    try:
+        record = json.loads(line)
+    except json.JSONDecodeError as error:
+        raise ValueError(f"not JSON ({error.msg})") from error
+    if not isinstance(record, dict) or not isinstance(record.get("raw_file"), str):
+        raise ValueError("not a JSON object with raw_file and lanes")
+    return record
 
 
 def from_record(record: dict[str, Any], size: Size = SIZE) -> Lanes:

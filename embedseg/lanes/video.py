@@ -16,7 +16,10 @@ from embedseg.io import InputError, atomic_path, read_image
 Picture = NDArray[np.uint8]
 
 PICTURES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff"})
-VIDEOS = frozenset({".mp4", ".avi", ".mov", ".mkv", ".webm", ".m4v"})
+VIDEOS = frozenset(
+    {".mp4", ".avi", ".mov", ".mkv", ".webm", ".m4v"}
+    | {".gif", ".wmv", ".flv", ".mpg", ".mpeg", ".3gp", ".ogv"}
+)
 CODECS = {".mp4": "mp4v", ".m4v": "mp4v", ".mov": "mp4v", ".avi": "MJPG", ".mkv": "MJPG"}
 MAX_RATE = 1000  # frames a second; what claims more has no rate
 FOLDER_RATE = 20.0  # frames a second of a folder of pictures; TuSimple's clips have 20

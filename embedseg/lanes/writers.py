@@ -14,6 +14,7 @@ from embedseg.lanes.polylines import Lanes
 from embedseg.lanes.tusimple import to_record
 from embedseg.names import unknown
 
+COLUMNS = ("image", "time", "lane", "point", "x", "y")  # of CSV
 DIGITS = 2  # of a pixel's coordinate in GeoJSON and CSV
 
 
@@ -35,7 +36,7 @@ def write_lanes(
         raise ValueError(f"h_samples and run_times belong to format 'tusimple', not {format!r}")
     out = Path(out)
     if format == "culane":
-        return [_write(_under(out, frame.name), to_text(frame)) for frame in frames]
+        return [_write(label_path(out, frame.name), to_text(frame)) for frame in frames]
     if format == "tusimple":
         times = run_times or {}
         records = (to_record(f, h_samples, times.get(f.name, 0.0)) for f in frames)
@@ -78,7 +79,7 @@ def table(frames: Sequence[Lanes]) -> str:
     """Return CSV with a row for each point: image, time, lane, point, x, y."""
     text = io.StringIO()
     rows = csv.writer(text, lineterminator="\n")
-    rows.writerow(["image", "time", "lane", "point", "x", "y"])
+    rows.writerow(COLUMNS)
     for frame in frames:
         when = "" if frame.time is None else round(frame.time, 6)
         for number, lane in zip(frame.ids, frame.points, strict=True):
@@ -100,8 +101,8 @@ TEXTS: dict[str, Callable[[Sequence[Lanes]], str]] = {
 FORMATS = ("tusimple", "culane", *TEXTS)
 
 
-def _under(out: Path, name: str) -> Path:
-    """Return the label file of a picture under `out`; a name must not lead out of the folder."""
+def label_path(out: Path, name: str) -> Path:
+    """Return CULane's file of a picture under `out`; InputError for a name that leads out of it."""
     path = out / name.lstrip("/")
     if not name or ".." in path.parts:
         raise InputError(f"picture {name!r}: its name cannot be a path below {out}; rename it")

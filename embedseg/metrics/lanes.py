@@ -15,6 +15,7 @@ true lanes the worst is left out of the sum and one miss is forgiven; more than 
 or a run time above 200 ms, gives (0, 0, 1). The score of a set is the mean over its images.
 """
 
+import reprlib
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
@@ -26,6 +27,8 @@ PIXEL_TOLERANCE = 20.0  # px across the lane; the benchmark's value
 MATCH_ACCURACY = 0.85  # a true lane is found from this share of rows on; the benchmark's value
 MAX_RUN_TIME = 200.0  # ms; slower answers count as empty; the benchmark's value
 COUNTED_LANES = 4  # lanes that the benchmark expects at most
+KEYS = ("raw_file", "lanes")  # of a prediction
+TRUE_KEYS = (*KEYS, "h_samples")  # of the truth
 ABSENT = -100.0  # what every negative x becomes before two lanes are compared
 
 
@@ -116,53 +119,85 @@ def tusimple_score(
     """Return the mean score over a set of records as the benchmark's json lines hold them.
 
     A record has `raw_file` and `lanes`; truth also `h_samples`; a prediction may have `run_time`
-    (ms). Every image of the truth needs exactly one prediction. A prediction that brings its own
-    `h_samples` is read at the truth's rows (linearly between its own); without them its lanes must
-    be as long as the truth's rows.
+    (ms). Every image needs exactly one record of the truth and one prediction. A prediction that
+    brings its own `h_samples` is read at the truth's rows (linearly between its own); without them
+    its lanes must be as long as the truth's rows. Raises ValueError for anything else.
     """
+    _check_all(truth, "truth", TRUE_KEYS)
+    _check_all(predictions, "prediction", KEYS)
+    _same_images([r["raw_file"] for r in predictions], [r["raw_file"] for r in truth])
     by_name = {record["raw_file"]: record for record in truth}
-    names = [_field(record, "raw_file", index) for index, record in enumerate(predictions)]
-    _same_images(names, by_name)
-    scores = [
-        tusimple_image(
-            _at_rows(record, by_name[name]["h_samples"]),
-            by_name[name]["lanes"],
-            by_name[name]["h_samples"],
-            run_time=float(record.get("run_time", 0.0)),
-        )
-        for name, record in zip(names, predictions, strict=True)
-    ]
+    scores = [_of_record(record, by_name[record["raw_file"]]) for record in predictions]
     return TuSimpleScore(*np.mean(np.array(scores, dtype=np.float64), axis=0).tolist())
 
 
-def _field(record: Mapping[str, Any], key: str, index: int) -> Any:
-    if key not in record:
-        raise ValueError(f"prediction {index} has no {key!r}; every line needs raw_file and lanes")
-    return record[key]
+def _check_all(records: Sequence[Mapping[str, Any]], what: str, needed: Sequence[str]) -> None:
+    for index, record in enumerate(records):
+        try:
+            check_record(record, needed)
+        except ValueError as error:
+            raise ValueError(f"{what} {index} {error}") from error
 
 
-def _same_images(names: Sequence[str], truth: Mapping[str, Any]) -> None:
-    """Refuse an empty set and images that are predicted twice, unknown or left out."""
-    if not truth:
+def check_record(record: Mapping[str, Any], needed: Sequence[str]) -> None:
+    """Raise ValueError where a record cannot be scored; `needed` are KEYS or TRUE_KEYS."""
+    for key in needed:
+        if record.get(key) is None:
+            raise ValueError(f"has no {key!r}; every line needs {', '.join(needed)}")
+    if record.get("h_samples") is not None:
+        _numbers(record["h_samples"], "h_samples", "one row")
+    lanes = record["lanes"]
+    if not isinstance(lanes, Sequence | np.ndarray) or isinstance(lanes, str):
+        raise ValueError(f"has lanes {reprlib.repr(lanes)}; write a list of lanes, [] for none")
+    for index, lane in enumerate(lanes):
+        _numbers(lane, f"lane {index}", "one x for each row, -2 where the lane is absent")
+    time = record.get("run_time", 0.0)
+    if not isinstance(time, int | float | np.number):
+        raise ValueError(f"has run_time {time!r}; write milliseconds, or leave it out")
+
+
+def _numbers(values: Any, what: str, remedy: str) -> None:
+    """Refuse what is not a list of numbers."""
+    try:
+        array = np.asarray(values)
+    except ValueError:  # lists of several lengths
+        array = np.array(None)
+    if array.ndim != 1 or array.dtype.kind not in "iuf":
+        raise ValueError(f"has {what} {reprlib.repr(values)}; write a list of numbers: {remedy}")
+
+
+def _of_record(record: Mapping[str, Any], truth: Mapping[str, Any]) -> TuSimpleScore:
+    """Return the score of one prediction; a ValueError names its image."""
+    rows = truth["h_samples"]
+    time = float(record.get("run_time", 0.0))
+    try:
+        return tusimple_image(_at_rows(record, rows), truth["lanes"], rows, run_time=time)
+    except ValueError as error:
+        raise ValueError(f"{record['raw_file']}: {error}") from error
+
+
+def _same_images(names: Sequence[str], true_names: Sequence[str]) -> None:
+    """Refuse an empty set and images that are given twice, unknown or left out."""
+    if not true_names:
         raise ValueError("truth: no records; give the label file of the images to score")
-    known, seen = truth.keys(), Counter(names)
+    known, seen = Counter(true_names), Counter(names)
     for problem, sample in (
+        ("more than once in the truth", sorted(n for n, times in known.items() if times > 1)),
         ("predicted more than once", sorted(n for n, times in seen.items() if times > 1)),
         ("predicted but not in the truth", sorted(seen.keys() - known)),
-        ("in the truth but not predicted", sorted(known - seen.keys())),
+        ("in the truth but not predicted", sorted(known.keys() - seen)),
     ):
         if sample:
+            images = "1 image is" if len(sample) == 1 else f"{len(sample)} images are"
             raise ValueError(
-                f"{len(sample)} images are {problem}, the first is {sample[0]!r}; "
+                f"{images} {problem}, the first is {sample[0]!r}; "
                 "give exactly one line for each image"
             )
 
 
 def _at_rows(record: Mapping[str, Any], rows: Sequence[float]) -> list[ArrayLike]:
     """Return the predicted lanes at `rows`, resampled if the record's own h_samples differ."""
-    lanes, own = record.get("lanes"), record.get("h_samples")
-    if lanes is None:
-        raise ValueError(f"prediction of {record['raw_file']!r} has no 'lanes'; write [] for none")
+    lanes, own = record["lanes"], record.get("h_samples")
     if own is None or list(own) == list(rows):
         return list(lanes)
     return [_resample(np.asarray(lane, np.float64), own, rows) for lane in lanes]

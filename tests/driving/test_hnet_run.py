@@ -22,7 +22,7 @@ from embedseg.driving.hnet_run import (
     train_hnet,
 )
 from embedseg.io import InputError
-from embedseg.lanes.hnet import load_hnet
+from embedseg.lanes.hnet import HNet, load_hnet, save_hnet
 from embedseg.lanes.polylines import lanes_of
 
 SIZE = (64, 128)
@@ -113,6 +113,31 @@ def test_mistakes_are_one_sentence(
         assert main(["train-hnet", *map(str, words)]) == 1
         error = capsys.readouterr().err.strip().splitlines()[-1]
         assert want in error and error.startswith("embedseg: "), error
+
+
+def test_wrong_data_leave_no_run_behind(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "file").write_text("")
+    none = str(tmp_path / "none")
+    for words, want in (
+        (["--data", "roads:2,seed=x"], "--data roads:2,seed=x: seed=x in '2,seed=x': 'x' must be"),
+        (["--data", "roads:2", "--val", "roads:2,width=w"], "--val roads:2,width=w: width=w in"),
+        (["--data", f"tusimple:{none}"], none),
+        (["--data", "roads:2", "--run", str(tmp_path / "file" / "r")], "file is a file; choose"),
+    ):
+        assert main(["train-hnet", "--run", str(tmp_path / "r"), *words]) == 1
+        error = capsys.readouterr().err.strip().splitlines()[-1]
+        assert want in error and error.startswith("embedseg: "), error
+        assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+def test_an_hnet_is_no_model_and_says_where_it_goes(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    save_hnet(HNet(), tmp_path / "run" / "weights" / "best.safetensors")
+    for place in (tmp_path / "run", tmp_path / "run" / "weights" / "best.safetensors"):
+        assert main(["info", str(place)]) == 1
+        error = capsys.readouterr().err.strip().splitlines()[-1]
+        assert "an H-Net of embedseg train-hnet" in error and "by --hnet" in error, error
 
 
 def test_a_broken_run_is_named(tmp_path: Path) -> None:

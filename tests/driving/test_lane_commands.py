@@ -8,11 +8,12 @@ import pytest
 from PIL import Image
 
 from embedseg.cli import main
+from embedseg.commands import drive
 from embedseg.commands.common import PARTLY_FAILED
 from embedseg.data.roads import roads
 from embedseg.lanes.hnet import HNet, save_hnet
 from embedseg.lanes.tusimple import default_rows, to_record
-from embedseg.lanes.video import open_drive, write_video
+from embedseg.lanes.video import VIDEOS, open_drive, write_video
 
 
 @pytest.fixture(scope="module")
@@ -69,8 +70,22 @@ def test_video_of_a_video(frames: Path, tmp_path: Path, capsys: pytest.CaptureFi
         for _ in range(3):
             video.add(np.asarray(Image.open(frames / "0.png")))
     assert main(["predict", "lanes", str(path), "--out", str(out)]) == 0
-    assert "3 frames" in capsys.readouterr().out
+    assert "3 frames, " in capsys.readouterr().out
     assert open_drive(out).frames == 3 and (tmp_path / "drive_lanes.csv").is_file()
+    assert main(["lanes", "predict", "lanes", str(path), "--out", str(tmp_path / "x.json")]) == 1
+    assert f"call embedseg predict MODEL {path} --out drive_lanes.mp4" in last(capsys)
+
+
+def test_endings_of_videos_are_those_of_the_package() -> None:
+    assert set(drive.ENDINGS) == VIDEOS
+
+
+def test_one_picture_is_not_pictures(
+    frames: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["lanes", "predict", "lanes", str(frames / "0.png"), "--out", str(tmp_path / "x")]
+    assert main(words) == 0
+    assert capsys.readouterr().out.startswith("1 picture, ")
 
 
 @pytest.mark.parametrize(
@@ -81,6 +96,11 @@ def test_video_of_a_video(frames: Path, tmp_path: Path, capsys: pytest.CaptureFi
         (["predict", "lanes", "a.mp4", "--out", "c.mp4", "--tta", "d4"], "not for videos"),
         (["predict", "lanes", "a.mp4", "--out", "c.mp4", "--bandwidth", "1"], "not for videos"),
         (["predict", "lanes", "none.mp4", "--out", "c.mp4"], "no such video"),
+        (["predict", "lanes", "a.mp4", "--out", "c.mp4", "--save", "pca"], "--save is for pic"),
+        (["predict", "lanes", "a.mp4", "--out", "c.gif"], "c.gif: a video must end in .mp4, "),
+        (["predict", "lanes", "{}", "--out", "c.wmv"], "c.wmv: a video must end in .mp4, "),
+        (["predict", "lanes", "{}/0.png", "--out", "c.webm"], "c.webm: a video must end in .mp4, "),
+        (["lanes", "predict", "lanes", "{}", "--out", "."], "embedseg: .: is a folder"),
         (["predict", "lanes", "{}", "--rate", "5"], "--rate goes with a video"),
         (["predict", "lanes", "{}", "--out", "c.mp4", "--rate", "0"], "rate must be > 0"),
         (["lanes", "predict", "lanes", "none", "--out", "x"], "no such picture or folder"),

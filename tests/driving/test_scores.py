@@ -1,6 +1,7 @@
 """The lane scores from files, as tables, CSV and JSON."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -42,13 +43,54 @@ def test_tusimple_files_that_do_not_fit_are_named(tmp_path: Path) -> None:
     for pred, words in (
         ({"raw_file": "a", "lanes": [[1, 2]]}, "2 positions for 56 h_samples"),
         ({"raw_file": "a", "lanes": [[1, 2]], "h_samples": [1, 2, 3]}, "p.json against"),
-        ({"raw_file": "a", "lanes": 7}, "p.json against"),
+        ({"raw_file": "a", "lanes": 7}, r"p\.json, line 1: has lanes 7; write a list of lanes"),
         ({"raw_file": "b", "lanes": []}, "not in the truth"),
     ):
         with pytest.raises(InputError, match=words):
             score_tusimple(write(tmp_path / "p.json", pred), truth)
     with pytest.raises(InputError, match="no such file"):
         score_tusimple(tmp_path / "none.json", truth)
+
+
+@pytest.mark.parametrize(
+    ("bad", "words"),
+    [
+        ({"h_samples": None}, "has no 'h_samples'; every line needs raw_file, lanes, h_samples"),
+        ({"lanes": None}, "has no 'lanes'; every line needs raw_file, lanes, h_samples"),
+        ({"lanes": "abc"}, "has lanes 'abc'; write a list of lanes, [] for none"),
+        ({"lanes": ["abc"]}, "has lane 0 'abc'; write a list of numbers: one x for each row"),
+        ({"lanes": [[1, [2]]]}, "has lane 0 [1, [2]]; write a list of numbers"),
+        ({"h_samples": 160}, "has h_samples 160; write a list of numbers"),
+        ({"run_time": None}, "has run_time None; write milliseconds, or leave it out"),
+    ],
+)
+def test_a_record_that_cannot_be_scored_is_named_with_its_line(
+    tmp_path: Path, bad: dict, words: str
+) -> None:
+    good = write(tmp_path / "good.json", record("a", 100), record("b", 100))
+    wrong = write(tmp_path / "wrong.json", record("a", 100), record("b", 100) | bad)
+    wrong.write_text("\n" + wrong.read_text())
+    with pytest.raises(InputError, match=re.escape(f"wrong.json, line 3: {words}")):
+        score_tusimple(good, wrong)
+    if bad.get("run_time", 0) is None:
+        assert score_tusimple(wrong, good, ignore_run_time=True)[0]["accuracy"] == 1
+
+
+def test_a_picture_twice_in_the_truth_is_refused(tmp_path: Path) -> None:
+    truth = write(tmp_path / "t.json", record("a", 100), record("b", 100), record("a", 500))
+    pred = write(tmp_path / "p.json", record("a", 100), record("b", 100))
+    with pytest.raises(InputError, match=r"t\.json: 1 image is more than once in the truth.* 'a'"):
+        score_tusimple(pred, truth)
+
+
+def test_slow_frames_are_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    truth = write(tmp_path / "t.json", record("a", 100), record("b", 100))
+    slow = write(tmp_path / "s.json", record("a", 100, run_time=201), record("b", 100))
+    score_tusimple(slow, truth, ignore_run_time=True)
+    assert not caplog.text
+    score_tusimple(slow, truth)
+    assert "1 of 2 frames took more than 200 ms" in caplog.text
+    assert "--ignore-run-time" in caplog.text
 
 
 def lines(folder: Path, **lanes: float | None) -> Path:
@@ -83,6 +125,24 @@ def test_culane_categories(tmp_path: Path) -> None:
     counts = {(r["category"], r["IoU"]): (r["TP"], r["FP"], r["FN"]) for r in rows}
     assert counts["normal", 0.5] == (1, 0, 0) and counts["cross", 0.5] == (0, 1, 0)
     assert counts["total", 0.3] == (1, 1, 0)
+
+
+def test_culane_predictions_without_a_truth_are_told(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    truth = lines(tmp_path / "t", a=400, b=800)
+    pred = lines(tmp_path / "p", a=400, B=800, c=1)
+    assert score_culane(pred, truth)[0]["TP"] == 1
+    assert "no truth for 2 predictions, such as B.lines.txt" in caplog.text
+    caplog.clear()
+    listed = tmp_path / "list.txt"
+    listed.write_text("/a.jpg\n")
+    score_culane(pred, truth, names=listed)  # the others are left out on purpose
+    assert not caplog.text
+    (pred / "a.lines.txt").unlink()
+    for names in (None, listed):
+        with pytest.raises(InputError, match=r"such as a\.lines\.txt, it has B\.lines\.txt"):
+            score_culane(pred, truth, names=names)
 
 
 def test_culane_folders_that_are_none(tmp_path: Path) -> None:

@@ -1,0 +1,55 @@
+"""What is refused before any work: outputs that cannot be written, or would replace the inputs."""
+
+import tempfile
+from collections.abc import Iterable
+from pathlib import Path
+
+from embedseg.io import InputError
+from embedseg.lanes.writers import COLUMNS
+
+
+def check_file(path: Path) -> None:
+    """Raise InputError where no file can be written at `path`; nothing is made."""
+    if path.is_dir():
+        raise InputError(f"{path}: is a folder; name a file, in it or elsewhere")
+    check_folder(path.parent)
+
+
+def check_folder(folder: Path) -> None:
+    """Raise InputError where `folder` cannot be made or written into; nothing is made."""
+    place = folder
+    while not place.exists():
+        place = place.parent
+    if not place.is_dir():
+        raise InputError(f"cannot write into {folder}: {place} is a file; choose another folder")
+    try:
+        tempfile.TemporaryFile(dir=place).close()
+    except OSError as error:
+        raise InputError(
+            f"cannot write into {folder} ({error.strerror}); choose another folder"
+        ) from error
+
+
+def check_apart(outputs: Iterable[Path], inputs: Iterable[Path]) -> None:
+    """Raise InputError where one of the outputs is one of the inputs."""
+    read = {path.resolve() for path in inputs}
+    for path in outputs:
+        if path.resolve() in read:
+            raise InputError(
+                f"{path}: is an input, which the output would replace; choose another name or "
+                "folder for the output"
+            )
+
+
+def check_table(path: Path) -> None:
+    """Raise InputError where a table of lanes would replace a file that is none."""
+    if not path.is_file():
+        return
+    ours = ",".join(COLUMNS)
+    with path.open(encoding="utf-8", errors="replace") as file:
+        first = file.readline(len(ours) + 1)
+    if first.rstrip("\n") != ours:
+        raise InputError(
+            f"{path}: is no table of lanes (which begins with {ours}) and would be "
+            "replaced by one; rename it, or choose another name for the video"
+        )
