@@ -101,11 +101,16 @@ class PixelClusterer(ClusterMixin, BaseEstimator):
         self.cluster_centers_ = self.cluster_centers_ + origin
 
     def _fit_pixels(self, pixels: Pixels | TensorPixels) -> None:
+        self._check()
         if len(pixels):
             self._cluster(pixels)
         else:
             self.labels_ = np.empty(0, np.int32)
             self.cluster_centers_ = np.empty((0, pixels.dims), np.float32)
+
+    def _check(self) -> None:
+        """Raise ValueError for a parameter that makes no sense, whatever the points."""
+        raise NotImplementedError
 
     def _cluster(self, pixels: Pixels | TensorPixels) -> None:
         """Set `labels_` (N,) int32 and `cluster_centers_` (C, E) for N >= 1 pixels."""

@@ -15,6 +15,7 @@ from scipy import ndimage
 from clustering.base import check_image, on_device, tensor_to_numpy
 from clustering.mean_shift import MeanShift
 from clustering.nearest import Assignment, assign, drop_small
+from clustering.parameters import at_least
 from clustering.pixels import Pixels
 from clustering.tensors import TensorPixels
 
@@ -81,7 +82,8 @@ class CentreClustering(MeanShift):
 
     def _check(self) -> None:
         super()._check()
-        if not 0 <= self.threshold < 1:
+        at_least(self, "threshold", 0)
+        if not self.threshold < 1:
             raise ValueError(f"threshold must be in [0, 1), got {self.threshold}")
 
 

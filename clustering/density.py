@@ -23,6 +23,7 @@ from clustering.assign import cluster_means
 from clustering.base import NOISE, PixelClusterer
 from clustering.condense import Condensed, Labels, condensed
 from clustering.nearest import assign, require_finite
+from clustering.parameters import above, at_least, whole
 from clustering.pixels import Array, Pixels, rows
 from clustering.spanning import single_linkage, spanning_tree
 from clustering.tensors import TensorPixels
@@ -66,18 +67,18 @@ class HDBSCAN(PixelClusterer):
         self.exact = exact
         self.n_threads = n_threads
 
-    def _cluster(self, pixels: Pixels | TensorPixels) -> None:
-        if self.min_cluster_size < 2:
-            raise ValueError(f"min_cluster_size must be >= 2, got {self.min_cluster_size}; try 50")
-        if self.cluster_selection_epsilon < 0:
-            raise ValueError(
-                f"cluster_selection_epsilon must be >= 0, got {self.cluster_selection_epsilon}"
-            )
+    def _check(self) -> None:
+        whole(self, "min_cluster_size", 2, advice="try 50")
+        whole(self, "min_samples", 1, none=True, advice="None takes min_cluster_size")
+        at_least(self, "cluster_selection_epsilon", 0)
+        whole(self, "n_threads", 1, none=True)
         if self.cluster_selection_method not in ("eom", "leaf"):
             raise ValueError(
                 "cluster_selection_method must be 'eom' or 'leaf', "
                 f"got {self.cluster_selection_method!r}"
             )
+
+    def _cluster(self, pixels: Pixels | TensorPixels) -> None:
         size = len(pixels) if self.exact else SAMPLE_HDBSCAN
         _finish(self, pixels, self._labels, size, self.min_cluster_size)
 
@@ -137,11 +138,12 @@ class DBSCAN(PixelClusterer):
         self.exact = exact
         self.n_threads = n_threads
 
+    def _check(self) -> None:
+        above(self, "eps", 0, advice="try half the bandwidth")
+        whole(self, "min_samples", 1, advice="try 50")
+        whole(self, "n_threads", 1, none=True)
+
     def _cluster(self, pixels: Pixels | TensorPixels) -> None:
-        if not self.eps > 0:
-            raise ValueError(f"eps must be > 0, got {self.eps}; try half the bandwidth")
-        if self.min_samples < 1:
-            raise ValueError(f"min_samples must be >= 1, got {self.min_samples}; try 50")
         size = len(pixels) if self.exact else SAMPLE_DBSCAN
         _finish(self, pixels, self._library, size, self.min_samples)
 

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from clustering.base import NOISE, PixelClusterer, on_device, tensor_to_numpy
 from clustering.nearest import require_finite
+from clustering.parameters import above, at_least, whole
 from clustering.pixels import Pixels
 from clustering.tensors import TensorPixels
 
@@ -84,7 +85,6 @@ class SpatialClustering(PixelClusterer):
             del self._maps
 
     def _cluster(self, pixels: Pixels | TensorPixels) -> None:
-        self._check()
         require_finite(pixels)
         points = pixels.take(np.arange(len(pixels)))
         seed, log_precision = self._maps
@@ -105,9 +105,12 @@ class SpatialClustering(PixelClusterer):
         self.cluster_centers_ = np.ascontiguousarray(centres.T)
 
     def _check(self) -> None:
-        if not self.bandwidth > 0:
-            raise ValueError(f"bandwidth must be > 0, got {self.bandwidth}")
-        if not 0 < self.membership < 1:
+        above(self, "bandwidth", 0)
+        at_least(self, "seed_threshold", -np.inf)
+        above(self, "membership", 0)
+        whole(self, "min_points", 0)
+        above(self, "max_overlap", 0)
+        if not self.membership < 1:
             raise ValueError(f"membership must be in (0, 1), got {self.membership}")
 
     def _sequence(
