@@ -59,7 +59,7 @@ class PixelClusterer(ClusterMixin, BaseEstimator):
 
         No True pixel is no error: `labels_` is then empty and there is no cluster.
         """
-        check_image(embedding, mask)
+        embedding, mask = checked_image(embedding, mask)
         self.n_features_in_ = embedding.shape[0]
         if on_device(embedding):
             self._fit_pixels(device_pixels(embedding, torch.as_tensor(mask)))
@@ -74,6 +74,12 @@ class PixelClusterer(ClusterMixin, BaseEstimator):
         `labels_` has one int per True pixel of masks in C order; clusters are numbered on through
         the batch, so none spans two images; `cluster_images_` (C,) is the image of each.
         """
+        embeddings, masks = list(embeddings), list(masks)
+        if not embeddings or len(embeddings) != len(masks):
+            raise ValueError(
+                f"got {len(embeddings)} embeddings and {len(masks)} masks; "
+                "give at least one image, and a mask for each"
+            )
         fits = [
             clone(self).fit_image(embedding, mask)
             for embedding, mask in zip(embeddings, masks, strict=True)
@@ -84,7 +90,7 @@ class PixelClusterer(ClusterMixin, BaseEstimator):
             fit.labels_ + shift * (fit.labels_ != NOISE)
             for fit, shift in zip(fits, first, strict=False)
         ]
-        tensors = isinstance(embeddings, torch.Tensor)
+        tensors = all(isinstance(fitted.labels_, torch.Tensor) for fitted in fits)
         join: Any = torch.cat if tensors else np.concatenate
         self.labels_ = join(labels).to(torch.int32) if tensors else join(labels).astype(np.int32)
         self.cluster_centers_ = join([fitted.cluster_centers_ for fitted in fits])
@@ -124,13 +130,18 @@ class PixelClusterer(ClusterMixin, BaseEstimator):
         return self
 
 
-def check_image(embedding: Any, mask: Any) -> None:
-    """Raise ValueError unless embedding is (E, *S) and mask a boolean (*S)."""
+def checked_image(embedding: Any, mask: Any) -> tuple[Any, Any]:
+    """Return embedding and mask, lists as arrays.
+
+    Raises ValueError unless embedding is (E, *S) and mask a boolean (*S).
+    """
+    embedding, mask = (v if hasattr(v, "shape") else np.asarray(v) for v in (embedding, mask))
     shape, inside = tuple(embedding.shape), tuple(mask.shape)
     if len(shape) < 2 or shape[1:] != inside:
         raise ValueError(f"embedding {shape} and mask {inside} do not fit; give (E, *S) and (*S)")
     if mask.dtype not in (np.bool_, torch.bool):
         raise ValueError(f"mask must be boolean, got {mask.dtype}; pass mask > 0")
+    return embedding, mask
 
 
 def on_device(values: Any) -> bool:

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from clustering.base import check_image, on_device, tensor_to_numpy
+from clustering.base import checked_image, on_device, tensor_to_numpy
 from clustering.mean_shift import MeanShift
 from clustering.nearest import Assignment, assign, drop_small
 from clustering.parameters import at_least
@@ -64,7 +64,8 @@ class CentreClustering(MeanShift):
         """Cluster the True pixels of `mask` (*S) in `embedding` (E, *S); see the class."""
         self._peaks = None
         if centre is not None:
-            check_image(embedding, mask)
+            self._check()
+            embedding, mask = checked_image(embedding, mask)
             self._peaks = vectors_at_peaks(embedding, _host(centre), self.threshold)
         try:
             return super().fit_image(embedding, mask)
