@@ -35,7 +35,21 @@ SAMPLE_DBSCAN = 8192  # points; a fixed radius needs more of them
 FEW = 8  # sampled points that make a density, at least
 
 
-class HDBSCAN(PixelClusterer):
+class _Density(PixelClusterer):
+    """What both share: an exact run takes float64 points (N, E) as they are."""
+
+    exact: bool
+    _given: Array | None = None
+
+    def _fit_points(self, points: Array) -> None:
+        self._given = points if self.exact else None
+        try:
+            super()._fit_points(points)
+        finally:
+            del self._given
+
+
+class HDBSCAN(_Density):
     """Hierarchical density clustering.
 
     min_cluster_size: fewest points of a cluster, >= 2.
@@ -113,7 +127,7 @@ class HDBSCAN(PixelClusterer):
         return labels.astype(np.int32)
 
 
-class DBSCAN(PixelClusterer):
+class DBSCAN(_Density):
     """Density clustering with a fixed radius.
 
     eps: radius of the neighbourhood, > 0.
@@ -167,16 +181,16 @@ def _finish(
     if len(pixels) > size:
         found = condensed(pixels, method, size, min_size, estimator.n_threads)
     else:
-        found = _full(pixels, method)
+        found = _full(pixels, method, estimator._given)
     estimator.labels_ = found.nearest if estimator.cluster_all else found.labels
     estimator.cluster_centers_ = found.centres
 
 
-def _full(pixels: Pixels | TensorPixels, method: Any) -> Condensed:
-    """Return the library's own labels of all points."""
+def _full(pixels: Pixels | TensorPixels, method: Any, given: Array | None) -> Condensed:
+    """Return the library's own labels of all points, or of the same in float64, `given` (N, E)."""
     require_finite(pixels)
     points = pixels.take(np.arange(len(pixels))).T
-    labels: Labels = method(points, 1.0)
+    labels: Labels = method(points if given is None else given, 1.0)
     centres = cluster_means(points, labels, int(labels.max()) + 1)
     nearest = labels.copy()
     noise = np.flatnonzero(labels == NOISE)
