@@ -15,8 +15,11 @@ CHUNK = 16384  # points at a time, so that distances to 100 centres take 13 MB
 def nearest_centre(points: Array, centres: Array) -> tuple[NDArray[np.int32], Array]:
     """Return for each of the points (N, E) its nearest of the centres (C, E), C >= 1, and distance.
 
-    Of equally near centres the first is taken.
+    Of equally near centres the first is taken. Numbers but float32 are worked on as float64.
+    Raises ValueError without a centre, and where the shapes do not fit.
     """
+    points, centres = _points(points, "points"), _points(centres, "centres")
+    _require_columns(points, centres)
     if len(centres) == 0:
         raise ValueError("centres is empty; a nearest centre needs at least one")
     labels = np.empty(len(points), np.int32)
@@ -27,6 +30,23 @@ def nearest_centre(points: Array, centres: Array) -> tuple[NDArray[np.int32], Ar
         labels[part] = squared.argmin(axis=1)
         distances[part] = np.sqrt(np.take_along_axis(squared, labels[part, None], 1)[:, 0])
     return labels, distances
+
+
+def _points(values: Any, name: str) -> Array:
+    """Return an array or nested list as (N, E) of float32 or float64."""
+    array = np.asarray(values)
+    if array.dtype not in (np.float32, np.float64):
+        array = array.astype(np.float64)
+    if array.ndim != 2:
+        raise ValueError(f"{name} must be two-dimensional, one row for each, got {array.shape}")
+    return array
+
+
+def _require_columns(points: Array, centres: Array) -> None:
+    if points.shape[1] != centres.shape[1]:
+        raise ValueError(
+            f"points {points.shape} and centres {centres.shape} must have as many columns"
+        )
 
 
 def squared_distances(points: Array, centres: Array) -> Array:
@@ -42,9 +62,14 @@ def absorb_noise(
 ) -> NDArray[np.int32]:
     """Return labels where noise within `max_distance` of a centre has the nearest one's label.
 
-    `labels` (N,) holds NOISE or an index into centres (C, E); it is not written to.
+    `labels` (N,) holds NOISE or an index into centres (C, E); it is not written to. Points (N, E)
+    and centres are taken and refused as by `nearest_centre`, but there may be no centre.
     """
+    points, centres = _points(points, "points"), _points(centres, "centres")
+    _require_columns(points, centres)
     result = np.array(labels, np.int32)
+    if result.shape != (len(points),):
+        raise ValueError(f"labels {result.shape} do not fit {len(points)} points; give one each")
     noise = np.flatnonzero(result == NOISE)
     if len(noise) and len(centres):
         nearest, distances = nearest_centre(points[noise], centres)
@@ -55,22 +80,28 @@ def absorb_noise(
 
 def merge_centres(
     centres: Array, counts: Array, distance: float
-) -> tuple[Array, NDArray[np.int64], NDArray[np.int32]]:
+) -> tuple[Array, NDArray[Any], NDArray[np.int32]]:
     """Merge centres (C, E) nearer than `distance`, the nearest pair first, until none is left.
 
-    A merged centre is the mean weighted by `counts` (C,). Returns the merged centres (M, E), their
-    counts (M,) and the map (C,) from old index to new. New indices follow the lowest old index.
+    A merged centre is the mean weighted by `counts` (C,) >= 0, integers or not. Returns the merged
+    centres (M, E), of the type given or float64 for integers, their counts (M,) and the map (C,)
+    from old index to new. New indices follow the lowest old index. Raises ValueError where the
+    shapes do not fit or a count is negative or NaN.
     """
+    centres = _points(centres, "centres")
     merged = np.array(centres, np.float64)
-    weight = np.array(counts, np.int64)
+    weight = np.array(counts)
+    weight = weight.astype(np.int64 if weight.dtype.kind in "iu" else np.float64)
+    if weight.shape != (len(merged),) or not (weight >= 0).all():
+        raise ValueError(f"counts must be a number >= 0 for each of {len(merged)} centres")
     owner = np.arange(len(merged))
     gaps = np.sqrt(squared_distances(merged, merged))
     np.fill_diagonal(gaps, np.inf)
     while len(merged) and gaps.min() < distance:
         pair = np.unravel_index(gaps.argmin(), gaps.shape)
         keep, drop = int(min(pair)), int(max(pair))
-        total = max(weight[keep] + weight[drop], 1)
-        merged[keep] += (merged[drop] - merged[keep]) * (weight[drop] / total)
+        total = weight[keep] + weight[drop]
+        merged[keep] += (merged[drop] - merged[keep]) * (weight[drop] / (total or 1))
         weight[keep] += weight[drop]
         owner[owner == drop] = keep
         gaps[drop, :] = gaps[:, drop] = np.inf

@@ -4,7 +4,8 @@ A clusterer is a scikit-learn estimator. `fit(X)` takes points (N, E); `fit_imag
 takes the network's own output (E, *S) with a boolean mask (*S) and clusters its True pixels, in C
 order, where they lie. Both leave `labels_` (one int32 per point; NOISE = -1, clusters 0..C-1) and
 `cluster_centers_` (C, E). Arrays in, arrays out; torch tensors in, torch tensors on the same device
-out. float32 is read in place, memory-mapped or not; other types are converted first.
+out. float32 is read in place, memory-mapped or not; other types are converted first, those
+of points (N, E) to float64 and, from the middle of the points, to float32.
 """
 
 from typing import Any, Self
@@ -15,10 +16,13 @@ from sklearn.base import BaseEstimator, ClusterMixin, clone
 from sklearn.utils.validation import validate_data
 
 from clustering.assign import NOISE, Array
-from clustering.pixels import Pixels, of_image, rows
+from clustering.nearest import FARTHEST, too_far
+from clustering.pixels import Pixels, of_image, rows, spread
 from clustering.tensors import TensorPixels, device_pixels
 
 __all__ = ["NOISE", "PixelClusterer"]
+
+MIDDLE = 1024  # points that tell where the middle of all is
 
 
 class PixelClusterer(ClusterMixin, BaseEstimator):
@@ -43,10 +47,8 @@ class PixelClusterer(ClusterMixin, BaseEstimator):
             self._fit_pixels(device_pixels(X.T, None))
             return self._like(X)
         given = tensor_to_numpy(X) if isinstance(X, torch.Tensor) else X
-        if np.asarray(given).dtype.kind in "iu":
-            as_type = getattr(given, "astype", np.asarray(given).astype)
-            given = as_type(np.float64)  # float32 has not their digits
-        points: Array = validate_data(self, given, dtype=[np.float32, np.float64])
+        kept = [np.float64, np.float32]  # the first for all others: float32 has not their digits
+        points: Array = validate_data(self, given, dtype=kept)
         self._fit_points(points)
         return self._like(X)
 
@@ -59,12 +61,12 @@ class PixelClusterer(ClusterMixin, BaseEstimator):
 
         No True pixel is no error: `labels_` is then empty and there is no cluster.
         """
-        check_image(embedding, mask)
+        embedding, mask = checked_image(embedding, mask)
         self.n_features_in_ = embedding.shape[0]
         if on_device(embedding):
             self._fit_pixels(device_pixels(embedding, torch.as_tensor(mask)))
         else:
-            single = np.asarray(tensor_to_numpy(embedding), np.float32)
+            single = in_single(tensor_to_numpy(embedding))
             self._fit_pixels(of_image(single, np.ascontiguousarray(tensor_to_numpy(mask))))
         return self._like(embedding)
 
@@ -74,6 +76,12 @@ class PixelClusterer(ClusterMixin, BaseEstimator):
         `labels_` has one int per True pixel of masks in C order; clusters are numbered on through
         the batch, so none spans two images; `cluster_images_` (C,) is the image of each.
         """
+        embeddings, masks = list(embeddings), list(masks)
+        if not embeddings or len(embeddings) != len(masks):
+            raise ValueError(
+                f"got {len(embeddings)} embeddings and {len(masks)} masks; "
+                "give at least one image, and a mask for each"
+            )
         fits = [
             clone(self).fit_image(embedding, mask)
             for embedding, mask in zip(embeddings, masks, strict=True)
@@ -84,7 +92,7 @@ class PixelClusterer(ClusterMixin, BaseEstimator):
             fit.labels_ + shift * (fit.labels_ != NOISE)
             for fit, shift in zip(fits, first, strict=False)
         ]
-        tensors = isinstance(embeddings, torch.Tensor)
+        tensors = all(isinstance(fitted.labels_, torch.Tensor) for fitted in fits)
         join: Any = torch.cat if tensors else np.concatenate
         self.labels_ = join(labels).to(torch.int32) if tensors else join(labels).astype(np.int32)
         self.cluster_centers_ = join([fitted.cluster_centers_ for fitted in fits])
@@ -96,16 +104,25 @@ class PixelClusterer(ClusterMixin, BaseEstimator):
         if points.dtype == np.float32:
             self._fit_pixels(rows(points))
             return
-        origin = points[0].copy()  # small differences of large numbers would not fit float32
-        self._fit_pixels(rows((points - origin).astype(np.float32)))
+        origin = middle(points)  # small differences of large numbers would not fit float32
+        with np.errstate(over="ignore"):
+            single = in_single(points - origin)
+        if max(single.max(), -single.min()) > FARTHEST:
+            raise ValueError(too_far(float(np.abs(points).max())))
+        self._fit_pixels(rows(single))
         self.cluster_centers_ = self.cluster_centers_ + origin
 
     def _fit_pixels(self, pixels: Pixels | TensorPixels) -> None:
+        self._check()
         if len(pixels):
             self._cluster(pixels)
         else:
             self.labels_ = np.empty(0, np.int32)
             self.cluster_centers_ = np.empty((0, pixels.dims), np.float32)
+
+    def _check(self) -> None:
+        """Raise ValueError for a parameter that makes no sense, whatever the points."""
+        raise NotImplementedError
 
     def _cluster(self, pixels: Pixels | TensorPixels) -> None:
         """Set `labels_` (N,) int32 and `cluster_centers_` (C, E) for N >= 1 pixels."""
@@ -119,13 +136,36 @@ class PixelClusterer(ClusterMixin, BaseEstimator):
         return self
 
 
-def check_image(embedding: Any, mask: Any) -> None:
-    """Raise ValueError unless embedding is (E, *S) and mask a boolean (*S)."""
+def middle(points: Array) -> Array:
+    """Return the middle one of the coordinates along each axis (E,), of a sample of points (N, E).
+
+    A few points that lie elsewhere, the first or last among them, do not move it.
+    """
+    some = points[spread(len(points), MIDDLE)]
+    coordinates: Array = np.sort(some, axis=0)[len(some) // 2]
+    return coordinates
+
+
+def in_single(values: Array) -> Array:
+    """Return the values as float32, infinite where they are too large for it."""
+    if values.dtype == np.float32:
+        return values
+    with np.errstate(over="ignore"):
+        return values.astype(np.float32)
+
+
+def checked_image(embedding: Any, mask: Any) -> tuple[Any, Any]:
+    """Return embedding and mask, lists as arrays.
+
+    Raises ValueError unless embedding is (E, *S) and mask a boolean (*S).
+    """
+    embedding, mask = (v if hasattr(v, "shape") else np.asarray(v) for v in (embedding, mask))
     shape, inside = tuple(embedding.shape), tuple(mask.shape)
     if len(shape) < 2 or shape[1:] != inside:
         raise ValueError(f"embedding {shape} and mask {inside} do not fit; give (E, *S) and (*S)")
     if mask.dtype not in (np.bool_, torch.bool):
         raise ValueError(f"mask must be boolean, got {mask.dtype}; pass mask > 0")
+    return embedding, mask
 
 
 def on_device(values: Any) -> bool:
@@ -137,7 +177,7 @@ def tensor_to_numpy(values: Any) -> Array:
     """Return a tensor or array-like as a numpy array, sharing memory where it can."""
     if isinstance(values, torch.Tensor):
         values = values.detach().cpu()
-        if values.dtype == torch.bfloat16:
+        if values.dtype in (torch.bfloat16, torch.float16):
             values = values.float()
         values = values.numpy()
     array: Array = np.asarray(values)

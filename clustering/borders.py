@@ -7,6 +7,8 @@ an instance neighbours differ by less than the instance is wide.
 
 from typing import Any
 
+import numpy as np
+
 from clustering.jit import helper, kernel, routine
 from clustering.masks import F32, Flags
 
@@ -48,7 +50,7 @@ def steep(image: Any, place: int) -> bool:
 def step(layout: Any, a: int, b: int) -> F32:
     """Return the squared distance between two pixels of an image."""
     values, mask, _, pixel_step, axis_step, _, _ = layout
-    total = values[0] * 0
+    total = np.float32(0)
     for axis in range(len(values) // len(mask)):
         gap = values[a * pixel_step + axis * axis_step] - values[b * pixel_step + axis * axis_step]
         total += gap * gap

@@ -12,9 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from clustering.base import check_image, on_device, tensor_to_numpy
+from clustering.base import checked_image, on_device, tensor_to_numpy
 from clustering.mean_shift import MeanShift
 from clustering.nearest import Assignment, assign, drop_small
+from clustering.parameters import at_least
 from clustering.pixels import Pixels
 from clustering.tensors import TensorPixels
 
@@ -28,9 +29,13 @@ AROUND = 1  # pixels to each side of a peak whose mean vector founds the cluster
 class CentreClustering(MeanShift):
     """Clusters around the vectors at the peaks of a map of centres; without peaks, `MeanShift`.
 
+    bandwidth: that of `MeanShift`, and the distance within which two peaks are of one object.
     threshold: height of the lowest peak that counts.
-    The other parameters are those of `MeanShift`; `bandwidth` also is the distance within which two
-    peaks are of one object.
+    min_points: a cluster with fewer points within the bandwidth of its mean is none. None takes 1,
+        and without peaks what `MeanShift` takes.
+    kernel, border_step: those of `MeanShift`, for its search where there is no peak. With peaks
+        there is no search: points within the bandwidth count alike, also those on borders.
+    cluster_all, n_threads: those of `MeanShift`.
 
     `fit_image` takes `centre` (*S), how likely a pixel is an object's centre, 0 where none can be
     (outside the foreground); its pixels need not be in the mask. `fit` knows no map.
@@ -63,7 +68,8 @@ class CentreClustering(MeanShift):
         """Cluster the True pixels of `mask` (*S) in `embedding` (E, *S); see the class."""
         self._peaks = None
         if centre is not None:
-            check_image(embedding, mask)
+            self._check()
+            embedding, mask = checked_image(embedding, mask)
             self._peaks = vectors_at_peaks(embedding, _host(centre), self.threshold)
         try:
             return super().fit_image(embedding, mask)
@@ -77,11 +83,15 @@ class CentreClustering(MeanShift):
         founders = apart(peaks, self.bandwidth_)
         found = assign(pixels, founders, self.bandwidth_, n_threads=self.n_threads)
         found = assign(pixels, found.means, self.bandwidth_, n_threads=self.n_threads)
-        return drop_small(pixels, found, 1)
+        self.min_points_ = 1 if self.min_points is None else self.min_points
+        if found.counts.max() < self.min_points_ and self.min_points is not None:
+            return None
+        return drop_small(pixels, found, self.min_points_)
 
     def _check(self) -> None:
         super()._check()
-        if not 0 <= self.threshold < 1:
+        at_least(self, "threshold", 0)
+        if not self.threshold < 1:
             raise ValueError(f"threshold must be in [0, 1), got {self.threshold}")
 
 
@@ -89,8 +99,9 @@ def vectors_at_peaks(embedding: Any, centre: Array, threshold: float) -> Array:
     """Return the vectors (P, E) at the peaks of `centre` (*S), the highest first.
 
     A peak is above `threshold` and nowhere lower than its WINDOW; its vector is the mean of
-    `embedding` (E, *S) over the pixels up to AROUND away where `centre` is above 0. Raises
-    ValueError where the map has another shape.
+    `embedding` (E, *S) over the pixels up to AROUND away where `centre` is above 0, NaN and
+    infinity taken as 0: in the mask they are refused later. Raises ValueError where the map has
+    another shape.
     """
     if tuple(embedding.shape[1:]) != centre.shape:
         raise ValueError(
@@ -102,7 +113,8 @@ def vectors_at_peaks(embedding: Any, centre: Array, threshold: float) -> Array:
     found = np.empty((len(places), embedding.shape[0]), np.float32)
     for row, at in enumerate(places[order].tolist()):
         box = tuple(slice(max(0, k - AROUND), k + AROUND + 1) for k in at)
-        found[row] = _host(embedding[(slice(None), *box)])[:, centre[box] > 0].mean(1)
+        near = _host(embedding[(slice(None), *box)])[:, centre[box] > 0]
+        found[row] = np.where(np.isfinite(near), near, 0).mean(1)
     return found
 
 

@@ -21,8 +21,8 @@ TRACES = 2048  # places of earlier paths that are remembered, at most
 def climb(points: F32, weights: F32, founders: Any, rule: Any, modes: F32, masses: Any) -> int:
     """Climb from the first `own` of the points (E, M); write the modes after the known ones.
 
-    founders: barred (own,), places (own,) and the image of `borders.steep`. A barred point is no
-    start, nor is one on a border, which is barred then.
+    founders: barred (own,), places (own,) and the image of `borders.steep`, which reads no pixel
+    outside its mask. A barred point is no start, nor is one on a border, which is barred then.
     rule: the squared bandwidth, whether the kernel is Gaussian, the least weight of own points
     within the bandwidth of a start, the number of modes that are known. A point near a known mode
     or near where an earlier climb began or ended is no start. modes (L, E) holds the known modes

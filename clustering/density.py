@@ -23,6 +23,7 @@ from clustering.assign import cluster_means
 from clustering.base import NOISE, PixelClusterer
 from clustering.condense import Condensed, Labels, condensed
 from clustering.nearest import assign, require_finite
+from clustering.parameters import above, at_least, whole
 from clustering.pixels import Array, Pixels, rows
 from clustering.spanning import single_linkage, spanning_tree
 from clustering.tensors import TensorPixels
@@ -34,7 +35,21 @@ SAMPLE_DBSCAN = 8192  # points; a fixed radius needs more of them
 FEW = 8  # sampled points that make a density, at least
 
 
-class HDBSCAN(PixelClusterer):
+class _Density(PixelClusterer):
+    """What both share: an exact run takes float64 points (N, E) as they are."""
+
+    exact: bool
+    _given: Array | None = None
+
+    def _fit_points(self, points: Array) -> None:
+        self._given = points if self.exact else None
+        try:
+            super()._fit_points(points)
+        finally:
+            del self._given
+
+
+class HDBSCAN(_Density):
     """Hierarchical density clustering.
 
     min_cluster_size: fewest points of a cluster, >= 2.
@@ -66,18 +81,18 @@ class HDBSCAN(PixelClusterer):
         self.exact = exact
         self.n_threads = n_threads
 
-    def _cluster(self, pixels: Pixels | TensorPixels) -> None:
-        if self.min_cluster_size < 2:
-            raise ValueError(f"min_cluster_size must be >= 2, got {self.min_cluster_size}; try 50")
-        if self.cluster_selection_epsilon < 0:
-            raise ValueError(
-                f"cluster_selection_epsilon must be >= 0, got {self.cluster_selection_epsilon}"
-            )
+    def _check(self) -> None:
+        whole(self, "min_cluster_size", 2, advice="try 50")
+        whole(self, "min_samples", 1, none=True, advice="None takes min_cluster_size")
+        at_least(self, "cluster_selection_epsilon", 0)
+        whole(self, "n_threads", 1, none=True)
         if self.cluster_selection_method not in ("eom", "leaf"):
             raise ValueError(
                 "cluster_selection_method must be 'eom' or 'leaf', "
                 f"got {self.cluster_selection_method!r}"
             )
+
+    def _cluster(self, pixels: Pixels | TensorPixels) -> None:
         size = len(pixels) if self.exact else SAMPLE_HDBSCAN
         _finish(self, pixels, self._labels, size, self.min_cluster_size)
 
@@ -112,7 +127,7 @@ class HDBSCAN(PixelClusterer):
         return labels.astype(np.int32)
 
 
-class DBSCAN(PixelClusterer):
+class DBSCAN(_Density):
     """Density clustering with a fixed radius.
 
     eps: radius of the neighbourhood, > 0.
@@ -137,11 +152,12 @@ class DBSCAN(PixelClusterer):
         self.exact = exact
         self.n_threads = n_threads
 
+    def _check(self) -> None:
+        above(self, "eps", 0, advice="try half the bandwidth")
+        whole(self, "min_samples", 1, advice="try 50")
+        whole(self, "n_threads", 1, none=True)
+
     def _cluster(self, pixels: Pixels | TensorPixels) -> None:
-        if not self.eps > 0:
-            raise ValueError(f"eps must be > 0, got {self.eps}; try half the bandwidth")
-        if self.min_samples < 1:
-            raise ValueError(f"min_samples must be >= 1, got {self.min_samples}; try 50")
         size = len(pixels) if self.exact else SAMPLE_DBSCAN
         _finish(self, pixels, self._library, size, self.min_samples)
 
@@ -165,16 +181,16 @@ def _finish(
     if len(pixels) > size:
         found = condensed(pixels, method, size, min_size, estimator.n_threads)
     else:
-        found = _full(pixels, method)
+        found = _full(pixels, method, estimator._given)
     estimator.labels_ = found.nearest if estimator.cluster_all else found.labels
     estimator.cluster_centers_ = found.centres
 
 
-def _full(pixels: Pixels | TensorPixels, method: Any) -> Condensed:
-    """Return the library's own labels of all points."""
+def _full(pixels: Pixels | TensorPixels, method: Any, given: Array | None) -> Condensed:
+    """Return the library's own labels of all points, or of the same in float64, `given` (N, E)."""
     require_finite(pixels)
     points = pixels.take(np.arange(len(pixels))).T
-    labels: Labels = method(points, 1.0)
+    labels: Labels = method(points if given is None else given, 1.0)
     centres = cluster_means(points, labels, int(labels.max()) + 1)
     nearest = labels.copy()
     noise = np.flatnonzero(labels == NOISE)

@@ -31,6 +31,7 @@ from clustering.assign import squared_distances
 from clustering.base import NOISE, PixelClusterer
 from clustering.modes import FAR, Hill, telling
 from clustering.nearest import Assignment, assign, drop_small, extend, require_finite
+from clustering.parameters import above, at_least, whole
 from clustering.pixels import Array, Pixels, rows, spread
 from clustering.tensors import TensorPixels
 
@@ -77,7 +78,6 @@ class MeanShift(PixelClusterer):
         self.n_threads = n_threads
 
     def _cluster(self, pixels: Pixels | TensorPixels) -> None:
-        self._check()
         self.bandwidth_ = self.bandwidth or estimate_bandwidth(pixels)
         usual = min(max(len(pixels) // 400, 10), 30)
         self.min_points_ = usual if self.min_points is None else self.min_points
@@ -123,13 +123,11 @@ class MeanShift(PixelClusterer):
         return assign(pixels, modes, self.bandwidth_, keep=True, n_threads=self.n_threads)
 
     def _check(self) -> None:
-        if self.bandwidth is not None and not self.bandwidth > 0:
-            raise ValueError(
-                f"bandwidth must be > 0, got {self.bandwidth}; "
-                "for delta_v=0.5, delta_d=1.5 use about 1.5"
-            )
-        if self.border_step < 0:
-            raise ValueError(f"border_step must be >= 0, got {self.border_step}; 0 ignores borders")
+        if self.bandwidth is not None:
+            above(self, "bandwidth", 0, advice="for delta_v=0.5, delta_d=1.5 use about 1.5")
+        whole(self, "min_points", 0, none=True)
+        at_least(self, "border_step", 0, advice="0 ignores borders")
+        whole(self, "n_threads", 1, none=True)
         if self.kernel not in ("flat", "gaussian"):
             raise ValueError(f"kernel must be 'flat' or 'gaussian', got {self.kernel!r}")
 

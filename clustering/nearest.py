@@ -1,6 +1,7 @@
 """One pass over all pixels: the nearest centre of each, and the mean of those within a distance."""
 
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,6 +10,9 @@ from clustering.pixels import Nearest, Pixels, rows
 from clustering.tensors import TensorPixels
 
 Array = NDArray[np.float32]
+
+FARTHEST = 1e18  # along an axis; the sum of the squares of some hundred such still fits float32
+PART = 1 << 20  # pixels at a time while a fault is looked for
 
 
 @dataclass(frozen=True)
@@ -49,17 +53,38 @@ def assign(
     With `groups` (C,) the group of a pixel's centre is that of the nearest, and so is whether it is
     within the distance, one for each group; the centre may be another one of it.
 
-    Raises ValueError if a coordinate is NaN or infinite.
+    Raises ValueError if a coordinate is NaN or infinite, or too large for squares in float32.
     """
     reach = np.empty(len(centres), np.float32)
     reach[:] = distance
     found = pixels.to_centres(centres, reach, first_within, n_threads, keep, groups)
     if found.bad:
-        raise ValueError(
-            f"embedding has NaN or infinity in {found.bad} of {len(pixels)} points; "
-            "look for a diverged network or a corrupt input image"
-        )
+        raise ValueError(_fault(pixels))
     return _assignment(found, centres)
+
+
+def _fault(pixels: Pixels | TensorPixels) -> str:
+    """Return what is wrong with pixels whose squared distances are no numbers of float32."""
+    cuts = [*range(0, len(pixels), PART), len(pixels)]
+    bad, farthest = 0, 0.0
+    for first, last in pairwise(cuts):
+        part = pixels.take(np.arange(first, last))
+        bad += int(np.count_nonzero(~np.isfinite(part).all(axis=0)))
+        farthest = max(farthest, float(np.abs(part).max()))
+    if not bad:
+        return too_far(farthest)
+    return (
+        f"embedding has NaN or infinity in {bad} of {len(pixels)} points; look for a diverged "
+        "network, a corrupt input image or numbers beyond float32"
+    )
+
+
+def too_far(farthest: float) -> str:
+    """Return the sentence that refuses points this far away along an axis."""
+    return (
+        f"coordinates are as large as {farthest:.3g}, too large for squared distances in float32; "
+        f"divide them, and parameters that are distances, until none is above {FARTHEST:g}"
+    )
 
 
 def extend(

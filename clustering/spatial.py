@@ -14,8 +14,9 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from clustering.base import NOISE, PixelClusterer, on_device, tensor_to_numpy
+from clustering.base import NOISE, PixelClusterer, checked_image, on_device, tensor_to_numpy
 from clustering.nearest import require_finite
+from clustering.parameters import above, at_least, whole
 from clustering.pixels import Pixels
 from clustering.tensors import TensorPixels
 
@@ -75,16 +76,20 @@ class SpatialClustering(PixelClusterer):
         self, embedding: Any, mask: Any, *, seed: Any = None, log_precision: Any = None
     ) -> Self:
         """Cluster the True pixels of `mask` (*S) in `embedding` (E, *S); see the class."""
-        inside = np.asarray(tensor_to_numpy(mask))
-        at = [None if m is None else _host(m)[..., inside] for m in (seed, log_precision)]
-        self._maps = (at[0], at[1])
+        embedding, mask = checked_image(embedding, mask)
+        inside = tensor_to_numpy(mask)
+        self._maps = (
+            None if seed is None else _inside("seed", seed, mask.shape, inside),
+            None
+            if log_precision is None
+            else _inside("log_precision", log_precision, embedding.shape, inside),
+        )
         try:
             return super().fit_image(embedding, mask)
         finally:
             del self._maps
 
     def _cluster(self, pixels: Pixels | TensorPixels) -> None:
-        self._check()
         require_finite(pixels)
         points = pixels.take(np.arange(len(pixels)))
         seed, log_precision = self._maps
@@ -96,6 +101,9 @@ class SpatialClustering(PixelClusterer):
                 f"seed {scores.shape} and log_precision {log_precision.shape[::-1]} do not fit "
                 f"{points.shape[1]} points of {points.shape[0]} dimensions"
             )
+        for name, values in (("seed", scores), ("log_precision", log_precision)):
+            if not np.isfinite(values).all():
+                raise ValueError(f"{name} has NaN or infinity; look for a diverged network")
         labels, seeds = self._sequence(points, scores, np.exp(log_precision))
         centres, scales = points[:, seeds], np.exp(log_precision[:, seeds])
         if self.cluster_all and len(seeds):
@@ -105,9 +113,12 @@ class SpatialClustering(PixelClusterer):
         self.cluster_centers_ = np.ascontiguousarray(centres.T)
 
     def _check(self) -> None:
-        if not self.bandwidth > 0:
-            raise ValueError(f"bandwidth must be > 0, got {self.bandwidth}")
-        if not 0 < self.membership < 1:
+        above(self, "bandwidth", 0)
+        at_least(self, "seed_threshold", -np.inf)
+        above(self, "membership", 0)
+        whole(self, "min_points", 0)
+        above(self, "max_overlap", 0)
+        if not self.membership < 1:
             raise ValueError(f"membership must be in (0, 1), got {self.membership}")
 
     def _sequence(
@@ -163,6 +174,14 @@ def nearest_of(points: Array, centres: Array, scales: Array) -> NDArray[np.int32
         )
         labels[part] = away.argmin(0)
     return labels
+
+
+def _inside(name: str, values: Any, shape: Any, mask: Flags) -> Array:
+    """Return a map of this shape, (..., *S), at the True pixels of mask (*S): (..., N)."""
+    array = _host(values)
+    if array.shape != tuple(shape):
+        raise ValueError(f"{name} {array.shape} does not fit the image; give {tuple(shape)}")
+    return array[..., mask]
 
 
 def _host(values: Any) -> Array:

@@ -20,6 +20,7 @@ from sklearn.utils import check_random_state
 from clustering import climbing
 from clustering.base import NOISE, PixelClusterer
 from clustering.nearest import Assignment, assign, drop_small, require_finite
+from clustering.parameters import above, at_least, whole
 from clustering.pixels import Array, Pixels, spread
 from clustering.tensors import TensorPixels
 
@@ -73,11 +74,17 @@ class ThresholdClustering(PixelClusterer):
         self.random_state = random_state
         self.n_threads = n_threads
 
+    def _check(self) -> None:
+        above(self, "bandwidth", 0, advice="the authors use delta_d = 1.5")
+        at_least(self, "tol", 0)
+        whole(self, "max_iter", 0)
+        above(self, "max_overlap", 0, advice="the authors use 0.5")
+        whole(self, "min_points", 0)
+        at_least(self, "stop_below", 0)
+        whole(self, "max_failures", 1)
+        whole(self, "n_threads", 1, none=True)
+
     def _cluster(self, pixels: Pixels | TensorPixels) -> None:
-        if not self.bandwidth > 0:
-            raise ValueError(
-                f"bandwidth must be > 0, got {self.bandwidth}; the authors use delta_d = 1.5"
-            )
         require_finite(pixels, self.n_threads)
         found = self._search(pixels)
         if found is None:

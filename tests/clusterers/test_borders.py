@@ -83,6 +83,35 @@ def test_steep_pixels_are_those_of_the_slow_loop():
     np.testing.assert_array_equal(device.barred, wanted)
 
 
+@pytest.mark.parametrize("bad", [np.nan, np.inf, 1e300])
+@pytest.mark.parametrize("by_pixel", [False, True])
+def test_what_lies_outside_the_mask_does_not_matter(bad, by_pixel):
+    embedding, labels = blurred(np.random.default_rng(5))
+    mask = labels > 0
+    mask[0, 0] = mask[:, ::7] = False  # the first pixel is the first number in memory
+    fits = []
+    for value in (0.0, bad):
+        given = np.where(mask, embedding.astype(float), value)
+        if bad != 1e300:
+            given = given.astype(np.float32)
+        if by_pixel:
+            given = np.moveaxis(np.ascontiguousarray(np.moveaxis(given, 0, -1)), -1, 0)
+        fits.append(MeanShift(1.0, min_points=20).fit_image(given, mask))
+    assert len(fits[0].cluster_centers_) == 3
+    np.testing.assert_array_equal(fits[1].labels_, fits[0].labels_)
+    np.testing.assert_array_equal(fits[1].cluster_centers_, fits[0].cluster_centers_)
+
+
+@pytest.mark.parametrize("first", [0.0, np.nan, np.inf])
+def test_the_first_pixel_does_not_make_the_others_borders(first):
+    embedding, labels = blurred(np.random.default_rng(6))
+    mask = labels > 0
+    mask[0, 0] = False
+    embedding[0, 0, 0] = first
+    some = image(embedding, mask).candidates(np.arange(mask.sum()), 0.8)
+    assert 0.8 < some.free().points.shape[1] / mask.sum() < 1
+
+
 def test_points_have_no_borders():
     points = rows(np.random.default_rng(4).normal(size=(50, 2)).astype(np.float32))
     assert points.candidates(spread(50, 20), 0.01).free().points.shape == (2, 20)

@@ -104,6 +104,40 @@ def test_vectors_apart():
     assert apart(vectors[:0], 1.0).shape == (0, 1)
 
 
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_a_peak_beside_numbers_that_are_masked_out_sees_0_there(bad):
+    embedding, mask, heat, _ = scene(gap=3.0)
+    mask[30, 30:32] = False  # of the peak of the large disc
+    fits = [
+        CentreClustering(bandwidth=1.0).fit_image(np.where(mask, embedding, v), mask, centre=heat)
+        for v in (0.0, bad)
+    ]
+    assert len(fits[0].cluster_centers_) == 2
+    np.testing.assert_array_equal(fits[1].labels_, fits[0].labels_)
+
+
+def test_clusters_at_peaks_have_min_points():
+    embedding, mask, heat, truth = scene(gap=3.0)
+    small = np.count_nonzero(truth == 2)
+    for least, clusters in ((None, 2), (small // 2, 2), (small + 1, 1), (mask.sum(), 0)):
+        fitted = CentreClustering(bandwidth=1.0, min_points=least)
+        fitted.fit_image(embedding, mask, centre=heat)
+        assert len(fitted.cluster_centers_) == clusters
+        np.testing.assert_array_equal(np.unique(fitted.labels_), np.arange(clusters) if clusters
+                                      else [-1])  # fmt: skip
+    assert fitted.min_points_ == mask.sum()
+
+
+def test_kernel_and_border_step_are_of_the_search_without_peaks():
+    embedding, mask, heat, _ = scene(gap=3.0)
+    plain = CentreClustering(bandwidth=1.0).fit_image(embedding, mask, centre=heat)
+    other = CentreClustering(bandwidth=1.0, kernel="gaussian", border_step=0.0)
+    other.fit_image(embedding, mask, centre=heat)
+    np.testing.assert_array_equal(other.labels_, plain.labels_)
+    for word in ("kernel, border_step", "no peak"):
+        assert word in CentreClustering.__doc__
+
+
 def test_wrong_parameters():
     embedding, mask, heat, _ = scene(gap=3.0)
     with pytest.raises(ValueError, match=r"threshold must be in \[0, 1\), got 1\.5"):

@@ -55,6 +55,36 @@ def test_nan_is_refused_in_one_sentence(name):
     assert NOISE == -1
 
 
+@pytest.mark.parametrize("name", CLUSTERERS)
+def test_an_image_of_lists_is_that_of_arrays(name):
+    embedding, labels = _image(np.random.default_rng(1))
+    wanted = CLUSTERERS[name]().fit_image(embedding, labels > 0).labels_
+    found = CLUSTERERS[name]().fit_image(embedding.tolist(), (labels > 0).tolist()).labels_
+    np.testing.assert_array_equal(found, wanted)
+    with pytest.raises(ValueError, match="mask must be boolean"):
+        CLUSTERERS[name]().fit_image(embedding.tolist(), labels.tolist())
+
+
+@pytest.mark.parametrize("join", [list, torch.stack])
+def test_images_that_are_tensors_give_tensors(join):
+    images = [_image(np.random.default_rng(seed)) for seed in (1, 2)]
+    masks = [labels > 0 for _, labels in images]
+    wanted = MeanShift(1.5).fit_images([embedding for embedding, _ in images], masks)
+    assert isinstance(wanted.labels_, np.ndarray)
+    tensors = join([torch.from_numpy(embedding) for embedding, _ in images])
+    found = MeanShift(1.5).fit_images(tensors, join([torch.from_numpy(mask) for mask in masks]))
+    assert found.labels_.dtype == torch.int32
+    assert isinstance(found.cluster_centers_, torch.Tensor)
+    np.testing.assert_array_equal(found.labels_.numpy(), wanted.labels_)
+
+
+@pytest.mark.parametrize(("images", "masks"), [(0, 0), (2, 1), (1, 2)])
+def test_images_without_masks_are_refused(images, masks):
+    embeddings, inside = np.ones((images, 3, 4, 5)), np.ones((masks, 4, 5), bool)
+    with pytest.raises(ValueError, match=f"^got {images} embeddings and {masks} masks; give"):
+        MeanShift(1.5).fit_images(embeddings, inside)
+
+
 def test_integers_keep_their_digits():
     points = np.repeat([[0, 0], [40, 0], [80, 0]], 50, axis=0)
     points[:, 1] += np.tile(np.arange(10), 15)

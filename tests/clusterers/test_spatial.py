@@ -77,6 +77,34 @@ def test_refused(options: dict[str, float]) -> None:
         SpatialClustering(**options).fit(np.ones((3, 2)))
 
 
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+@pytest.mark.parametrize("name", ["seed", "log_precision"])
+def test_maps_are_finite_in_the_mask_and_free_outside(name: str, bad: float) -> None:
+    rng = np.random.default_rng(2)
+    embedding, mask = rng.uniform(0, 3, (2, 9, 7)), rng.uniform(0, 1, (9, 7)) > 0.3
+    maps = {"seed": rng.uniform(0, 1, (9, 7)), "log_precision": rng.uniform(0, 2, (2, 9, 7))}
+    wanted = SpatialClustering().fit_image(embedding, mask, **maps).labels_
+    outside = maps | {name: np.where(mask, maps[name], bad)}
+    found = SpatialClustering().fit_image(embedding, mask, **outside).labels_
+    np.testing.assert_array_equal(found, wanted)
+    at = np.argwhere(mask)[3]
+    maps[name][..., at[0], at[1]] = bad
+    with pytest.raises(ValueError, match=f"^{name} has NaN or infinity"):
+        SpatialClustering().fit_image(embedding, mask, **maps)
+    points = {key: values[..., mask].T for key, values in maps.items()}
+    with pytest.raises(ValueError, match=f"^{name} has NaN or infinity"):
+        SpatialClustering().fit(embedding[:, mask].T, **points)
+
+
+def test_a_mask_or_map_of_another_shape_is_refused_before_it_is_read() -> None:
+    embedding, mask = np.zeros((2, 9, 7)), np.ones((9, 7), bool)
+    with pytest.raises(ValueError, match=r"mask \(9, 6\) do not fit"):
+        SpatialClustering().fit_image(embedding, mask[:, 1:], seed=np.ones((9, 7)))
+    for name, shape in (("seed", (9, 6)), ("seed", (2, 9, 7)), ("log_precision", (9, 7))):
+        with pytest.raises(ValueError, match=f"^{name} .* does not fit the image; give "):
+            SpatialClustering().fit_image(embedding, mask, **{name: np.ones(shape)})
+
+
 def test_maps_of_another_size_are_refused() -> None:
     with pytest.raises(ValueError, match="do not fit 3 points"):
         SpatialClustering().fit(np.ones((3, 2)), seed=np.ones(4))
