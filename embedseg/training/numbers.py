@@ -3,7 +3,7 @@
 import math
 from operator import attrgetter
 
-from embedseg.training.config import NetworkConfig, TrainConfig
+from embedseg.training.config import TrainConfig
 
 LEAST = {
     "batch": 1,
@@ -71,13 +71,8 @@ def check_pairs(config: TrainConfig) -> None:
             "augment.outside background would label the mirrored objects beyond a picture's border "
             "as background; set --augment.border constant, or leave outside at ignore"
         )
-    spatial = config.method == "spatial"
-    if spatial and config.network.embedding_dim not in (2, NetworkConfig.embedding_dim):
-        raise ValueError(
-            "network.embedding_dim does nothing with the method spatial, whose two are x and y; "
-            "leave it out"
-        )
-    if config.seed_threshold is not None and not (spatial or config.network.seed_head):
+    seeded = config.method == "spatial" or config.network.seed_head
+    if config.seed_threshold is not None and not seeded:
         raise ValueError(
             "seed_threshold is of the seed head, and network.seed_head is false; leave it out, or "
             "set core_step"

@@ -220,7 +220,6 @@ def test_two_processes_equal_one_with_the_whole_batch(scenes: Path, tmp_path: Pa
         (["--loss.gamma=-0.1"], "loss.gamma must be >= 0"),
         (["--patience=2", "--validate_every=0"], "patience counts validations"),
         (["--augment.outside=background"], "mirrored objects"),
-        (["--method=spatial", "--network.embedding_dim=8"], "embedding_dim does nothing"),
         (["--network.seed_head=false", "--seed_threshold=0.5"], "seed_threshold is of the seed"),
         (["--loss.spacing=[1, 1, 2]"], r"loss.spacing must be .*got \[1.0, 1.0, 2.0\]"),
         (["--loss.spacing=[1, 0]"], r"loss.spacing must be .*got \[1.0, 0.0\]"),
