@@ -27,7 +27,7 @@ from embedseg.inference.tables import (
     add_instances,
     check_tables,
 )
-from embedseg.io import make_folder, read_image
+from embedseg.io import check_folder, read_image
 from embedseg.io.masks import Masks
 from embedseg.io.output_names import unique_names
 from embedseg.model import Model
@@ -110,7 +110,8 @@ def predict_files(
     products = check_products(products)
     paths = [Path(path) for path in ([images] if isinstance(images, str | Path) else images)]
     started, outcome, names = time.monotonic(), Outcome(), unique_names(paths)
-    out = make_folder(out)
+    out = Path(out)
+    check_folder(out)
     check_tables(out, names)
     tables: dict[Path, Table] = {}
     masks = None if foreground is None else Masks.of(Path(foreground))

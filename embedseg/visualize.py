@@ -14,7 +14,7 @@ from embedseg._cv2 import cv2
 from embedseg.evaluate import label_files
 from embedseg.inference.result import Segmentation
 from embedseg.inference.spec import ModelSpec
-from embedseg.io import InputError, make_folder, read_image, read_labels, write_image
+from embedseg.io import InputError, check_folder, read_image, read_labels, write_image
 from embedseg.io.label_files import bare_stem
 from embedseg.io.output_names import unique_names
 from embedseg.metrics import score_image
@@ -75,7 +75,7 @@ def visualize_files(
         if method not in METHODS:
             raise unknown("scatter", method, METHODS)
     true_files = find_truths(truth, images) if truth else {}
-    make_folder(out)
+    check_folder(out)
     outcome, cards = Outcome(), list[SummaryRow]()
     several = len(images) > 1
     names = unique_names(images, reserved={Path(INDEX).stem} if several else (), spell=readable)

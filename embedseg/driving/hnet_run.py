@@ -25,8 +25,7 @@ from embedseg.data import open_dataset
 from embedseg.data.lane_sample import LaneSample
 from embedseg.data.sample import Sample
 from embedseg.device import choose_device
-from embedseg.driving.places import check_folder
-from embedseg.io import InputError, atomic_path
+from embedseg.io import InputError, atomic_path, check_folder
 from embedseg.lanes.hnet import HNet, cleared, hnet_loss, lane_points, save_hnet, thumbnail
 from embedseg.training.config import refuse_existing
 from embedseg.training.run_folder import environment

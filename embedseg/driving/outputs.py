@@ -9,10 +9,10 @@ from pathlib import Path, PurePosixPath
 from tqdm import tqdm
 
 from embedseg.driving.finder import LaneFinder
-from embedseg.driving.places import check_apart, check_file, check_folder, check_table
+from embedseg.driving.places import check_apart, check_file, check_table
 from embedseg.driving.scores import warn_of_slow
 from embedseg.driving.stream import BATCH, Seen, see
-from embedseg.io import InputError, read_image, write_image
+from embedseg.io import InputError, check_folder, read_image, write_image
 from embedseg.lanes.culane import lines_path, read_list
 from embedseg.lanes.polylines import Lanes
 from embedseg.lanes.tusimple import read_records

@@ -1,10 +1,9 @@
 """What is refused before any work: outputs that cannot be written, or would replace the inputs."""
 
-import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 
-from embedseg.io import InputError
+from embedseg.io import InputError, check_folder
 from embedseg.lanes.writers import COLUMNS
 
 
@@ -13,21 +12,6 @@ def check_file(path: Path) -> None:
     if path.is_dir():
         raise InputError(f"{path}: is a folder; name a file, in it or elsewhere")
     check_folder(path.parent)
-
-
-def check_folder(folder: Path) -> None:
-    """Raise InputError where `folder` cannot be made or written into; nothing is made."""
-    place = folder
-    while not place.exists():
-        place = place.parent
-    if not place.is_dir():
-        raise InputError(f"cannot write into {folder}: {place} is a file; choose another folder")
-    try:
-        tempfile.TemporaryFile(dir=place).close()
-    except OSError as error:
-        raise InputError(
-            f"cannot write into {folder} ({error.strerror}); choose another folder"
-        ) from error
 
 
 def check_apart(outputs: Iterable[Path], inputs: Iterable[Path]) -> None:

@@ -1,7 +1,7 @@
 """Files in and out: pictures, label images, and writing that leaves nothing half done."""
 
 from embedseg.errors import InputError
-from embedseg.io.atomic import atomic_path, make_folder
+from embedseg.io.atomic import atomic_path, check_folder, make_folder
 from embedseg.io.images import read_image, write_image
 from embedseg.io.label_files import read_labels, write_labels
 from embedseg.io.listing import list_images
@@ -9,6 +9,7 @@ from embedseg.io.listing import list_images
 __all__ = [
     "InputError",
     "atomic_path",
+    "check_folder",
     "list_images",
     "make_folder",
     "read_image",

@@ -2,6 +2,7 @@
 
 import errno
 import secrets
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -48,6 +49,20 @@ def make_folder(path: str | Path) -> Path:
     except OSError as error:
         raise _explained(error, path, path) from error
     return path
+
+
+def check_folder(path: str | Path) -> None:
+    """Raise InputError, as `make_folder` does, where a folder cannot be made or written into.
+
+    Nothing is made, so that work which fails leaves no empty folder.
+    """
+    path = Path(path)
+    place = next(folder for folder in (path, *path.parents, Path()) if folder.exists())
+    try:
+        tempfile.TemporaryFile(dir=place).close()
+    except OSError as error:
+        error.filename = str(path)
+        raise _explained(error, path, path) from error
 
 
 def _explained(error: OSError, path: Path, temporary: Path) -> OSError | InputError:

@@ -7,7 +7,7 @@ from PIL import Image
 
 from embedseg.driving.finder import LaneFinder
 from embedseg.driving.outputs import list_pictures, predict_drive, predict_lanes
-from embedseg.driving.places import check_file, check_folder
+from embedseg.driving.places import check_file
 from embedseg.io import InputError
 from tests.driving.painted import PaintedModel, drive, road, three
 
@@ -38,15 +38,15 @@ def test_places_that_cannot_be_written(tmp_path: Path, monkeypatch: pytest.Monke
     for path, words in (
         (tmp_path, "is a folder; name a file"),
         (Path(), r"^\.: is a folder"),
-        (tmp_path / "file" / "x.json", "file is a file; choose another folder"),
+        (tmp_path / "file" / "x.json", "file stands in the way; choose another name"),
     ):
         with pytest.raises(InputError, match=words):
             check_file(path)
     if Path("/proc/self").is_dir():
-        with pytest.raises(InputError, match=r"cannot write into /proc .*choose another folder"):
-            check_folder(Path("/proc"))
+        with pytest.raises(InputError, match=r"cannot write /proc/x: .*choose another place"):
+            check_file(Path("/proc/x/y"))
     monkeypatch.chdir(tmp_path)
-    check_folder(Path("new"))
+    check_file(Path("new"))
 
 
 def test_lanes_are_not_looked_for_where_they_cannot_be_written(
@@ -60,7 +60,7 @@ def test_lanes_are_not_looked_for_where_they_cannot_be_written(
         (file / "x", "culane", None),
         (tmp_path / "x.json", "json", file),
     ):
-        with pytest.raises(InputError, match=r"is a folder|is a file"):
+        with pytest.raises(InputError, match=r"is a folder|stands in the way"):
             predict_lanes(finder, listed, out, kind, overlays=overlays)
     assert finder.model.batches == []  # type: ignore[attr-defined]
     assert not (tmp_path / "x.json").exists() and file.read_text() == "mine"

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from embedseg.io import InputError, atomic_path, make_folder, write_labels
+from embedseg.io import InputError, atomic_path, check_folder, make_folder, write_labels
 
 
 def files(folder):
@@ -66,8 +66,9 @@ def test_an_unrelated_error_is_not_blamed_on_the_disk(tmp_path):
 
 def test_a_file_where_a_folder_should_be(tmp_path):
     (tmp_path / "out").write_text("")
-    with pytest.raises(InputError, match=r"out stands in the way; choose another name"):
-        write_labels(tmp_path / "out/a.npy", [[1]])
+    for write in (lambda path: write_labels(path, [[1]]), make_folder, check_folder):
+        with pytest.raises(InputError, match=r"out stands in the way; choose another name"):
+            write(tmp_path / "out/a.npy")
 
 
 def test_a_folder_where_the_file_should_be(tmp_path):
@@ -80,6 +81,7 @@ def test_a_folder_where_the_file_should_be(tmp_path):
 def test_a_place_that_cannot_be(tmp_path):
     with pytest.raises(InputError, match=r"cannot write .*: File name too long; choose another"):
         make_folder(tmp_path / ("x" * 300))
+    check_folder(tmp_path / "new" / "deep")
     with pytest.raises(InputError, match=r"cannot write .*: File name too long; choose another"):
         write_labels(tmp_path / f"{'x' * 300}.npy", [[1]])
     assert files(tmp_path) == []
