@@ -15,9 +15,16 @@ def check_file(path: Path) -> None:
 
 
 def check_apart(outputs: Iterable[Path], inputs: Iterable[Path]) -> None:
-    """Raise InputError where one of the outputs is one of the inputs."""
+    """Raise InputError where one of the outputs is one of the inputs, or comes twice."""
     read = {path.resolve() for path in inputs}
+    written = set[Path]()
     for path in outputs:
+        if path in written:
+            raise InputError(
+                f"{path}: would be written for two pictures; rename one of them, or look for the "
+                "lanes of each folder by itself"
+            )
+        written.add(path)
         if path.resolve() in read:
             raise InputError(
                 f"{path}: is an input, which the output would replace; choose another name or "

@@ -122,7 +122,7 @@ def test_wrong_data_leave_no_run_behind(tmp_path: Path, capsys: pytest.CaptureFi
         (["--data", "roads:2,seed=x"], "--data roads:2,seed=x: seed=x in '2,seed=x': 'x' must be"),
         (["--data", "roads:2", "--val", "roads:2,width=w"], "--val roads:2,width=w: width=w in"),
         (["--data", f"tusimple:{none}"], none),
-        (["--data", "roads:2", "--run", str(tmp_path / "file" / "r")], "file stands in the way; choose"),
+        (["--data", "roads:2", "--run", str(tmp_path / "file" / "r")], "stands in the way; choose"),
     ):
         assert main(["train-hnet", "--run", str(tmp_path / "r"), *words]) == 1
         error = capsys.readouterr().err.strip().splitlines()[-1]

@@ -66,6 +66,17 @@ def test_lanes_are_not_looked_for_where_they_cannot_be_written(
     assert not (tmp_path / "x.json").exists() and file.read_text() == "mine"
 
 
+def test_two_pictures_do_not_write_one_file(
+    finder: LaneFinder, pictures: Path, tmp_path: Path
+) -> None:
+    (pictures / "0.jpg").write_bytes((pictures / "0.png").read_bytes())
+    listed = list_pictures(pictures)
+    for kind, overlays in (("culane", None), ("json", tmp_path / "drawn")):
+        with pytest.raises(InputError, match=r"0\..* would be written for two pictures"):
+            predict_lanes(finder, listed, tmp_path / "out", kind, overlays=overlays)
+    assert finder.model.batches == []  # type: ignore[attr-defined]
+
+
 def test_pictures_labels_and_lists_are_not_replaced(
     finder: LaneFinder, pictures: Path, tmp_path: Path
 ) -> None:
