@@ -4,6 +4,8 @@ from collections.abc import Iterator, Sequence
 from itertools import product
 from pathlib import Path
 
+import numpy as np
+
 from embedseg.data import open_dataset
 from embedseg.data.joined import TIMES
 
@@ -14,12 +16,16 @@ def shared_names(
     """Return the pictures that are among `names` of data set `one` and `other_names` of `other`.
 
     A name means the same picture where the parts that hold it have one source: one folder, or one
-    generator with the same options, whatever their "#split".
+    generator with the same options, whatever their "#split". Where a folder lies in the other, or
+    options are spelled otherwise, a picture that both name tells whether they are the same.
     """
     shared: set[str] = set()
     for part, another in product(_parts(one), _parts(other)):
-        if _source(part) == _source(another):
-            shared |= _within(part, one, names) & _within(another, other, other_names)
+        a, b = _source(part), _source(another)
+        if a == b or _related(a, b):
+            both = _within(part, one, names) & _within(another, other, other_names)
+            if a == b or (both and _alike(part, another, min(both))):
+                shared |= both
     return shared
 
 
@@ -63,6 +69,22 @@ def _source(part: str) -> str:
         if Path(path).exists():
             return str(Path(path).resolve())
     return f"{name}:{options}" if place.isdecimal() else part
+
+
+def _related(a: str, b: str) -> bool:
+    """Tell whether two sources may hold the same: one generator, or one folder in the other."""
+    if Path(a).exists() and Path(b).exists():
+        return Path(a) in Path(b).parents or Path(b) in Path(a).parents
+    return not Path(a).exists() and a.partition(":")[0] == b.partition(":")[0]
+
+
+def _alike(part: str, another: str, name: str) -> bool:
+    """Tell whether both data sets have the same picture by this name."""
+    try:
+        a, b = (open_dataset(spec).load(name).image for spec in (part, another))
+    except (ValueError, OSError):  # not of both, or damaged
+        return False
+    return np.array_equal(a, b)
 
 
 def _within(part: str, spec: str, names: Sequence[str]) -> set[str]:

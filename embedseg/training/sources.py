@@ -1,6 +1,7 @@
 """Opening the training and validation images that a configuration names."""
 
 import logging
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -69,10 +70,16 @@ def _read(training: Dataset, validation: Dataset, spec: str) -> Dataset:
     """Return the training images in memory; those of validation are only looked at."""
     try:
         training = training.in_memory()
-        for name in dict.fromkeys(validation.names):
-            validation.load(name)  # not kept: it may be large
+        empty = True
+        for name in dict.fromkeys(validation.names):  # not kept: they may be large
+            empty = empty and not (validation.load(name).labels > 0).any()
     except InputError as error:
         raise InputError(f"{error}; embedseg check-data lists all that is wrong") from error
+    if empty:
+        raise InputError(
+            f"{spec}: no validation image has an instance (every label is 0), so that nothing can "
+            "be judged; hold out others, by --val-list or --val"
+        )
     ids = [np.unique(sample.labels[sample.labels > 0]).tolist() for sample in training]
     if not any(ids):
         raise InputError(
@@ -86,7 +93,14 @@ def _read(training: Dataset, validation: Dataset, spec: str) -> Dataset:
 
 
 def _chosen(samples: Dataset, names: str) -> Dataset:
-    return samples.subset(read_names(Path(names), samples.names)) if names else samples
+    return samples.subset(_listed(samples, names)) if names else samples
+
+
+def _listed(samples: Dataset, names: str) -> list[str]:
+    """Return the names of a list, each as often as it stands there and in the data ("20*...")."""
+    times = Counter(samples.names)
+    listed = read_names(Path(names), samples.names)
+    return [name for name in listed for _ in range(times[name] or 1)]
 
 
 def _once(samples: Dataset) -> Dataset:
@@ -129,7 +143,7 @@ def split_names(everything: Dataset, config: DataConfig) -> tuple[list[str], lis
         held = _held_out(everything, config.val_fraction)
     if not config.train_list:
         return [name for name in everything.names if name not in set(held)], held
-    names = read_names(Path(config.train_list), everything.names)
+    names = _listed(everything, config.train_list)
     shared = set(names) & set(held)
     if shared:
         raise InputError(
@@ -144,15 +158,16 @@ def _held_out(everything: Dataset, share: float) -> list[str]:
     if not 0 < share < 1:
         raise ValueError(f"val_fraction must be in (0, 1), got {share}")
     grouped = {name for group in everything.groups for name in group}
-    units = [*everything.groups, *([name] for name in everything.names if name not in grouped)]
+    names = list(dict.fromkeys(everything.names))  # each once, however often it is trained on
+    units = [*everything.groups, *([name] for name in names if name not in grouped)]
     if len(units) < 2:
-        raise InputError(f"{len(everything)} images cannot be split into training and validation")
+        raise InputError(f"{len(names)} images cannot be split into training and validation")
     held: list[str] = []
     for index in np.random.default_rng(SPLIT_SEED).permutation(len(units))[:-1]:
         held += units[index]
-        if len(held) >= share * len(everything):
+        if len(held) >= share * len(names):
             break
-    logger.info("%d of %d images are held out for validation", len(held), len(everything))
+    logger.info("%d of %d images are held out for validation", len(held), len(names))
     return held
 
 
