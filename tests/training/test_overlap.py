@@ -115,7 +115,8 @@ def test_groups_are_held_out_whole_however_often_they_are_trained_on(root: Path)
     groups = [["scene0", "scene1"], ["scene2"], ["scene3"]]
     grouped = Dataset(everything.names, everything.load, {}, groups)
     chosen, held = split_names(grouped, DataConfig(val_fraction=0.4))
-    assert len(held) == 2 and Counter(chosen) == dict.fromkeys({*grouped.names} - {*held}, 3)
+    assert 2 <= len(held) <= 3 and ("scene0" in held) == ("scene1" in held)
+    assert Counter(chosen) == dict.fromkeys({*grouped.names} - {*held}, 3)
 
 
 def test_a_list_keeps_how_often_a_part_is_trained_on(root: Path, monkeypatch) -> None:
