@@ -14,11 +14,16 @@ class Ensemble(Segmenter):
     """Models of one task, for `segment`; the first one's spec says how outputs become instances.
 
     See `embedseg.inference.joint`: embeddings are concatenated, probabilities averaged. Raises
-    ValueError where the models' classes differ.
+    ValueError where the models' classes, methods or looks differ.
     """
 
     def __init__(self, models: Sequence[Model]) -> None:
         check_members([model.spec for model in models])
+        if len({bool(model.spec.zoom) for model in models}) > 1:
+            raise ValueError(
+                "models that look twice (data.zoom) and models that see whole pictures cannot be "
+                "joined: one kind would see what it never learned from; name runs of one kind"
+            )
         self.models = list(models)
         first = self.models[0]
         self.spec, self.device, self.amp = first.spec, first.device, first.amp

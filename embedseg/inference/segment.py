@@ -5,6 +5,7 @@ the foreground pixels; the labels are then brought to the picture's own size (`u
 the foreground at that size.
 """
 
+import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -22,7 +23,7 @@ from embedseg.inference.numbering import number
 from embedseg.inference.planes import all_finite, on_host, planes
 from embedseg.inference.result import Segmentation
 from embedseg.inference.spec import ModelSpec
-from embedseg.inference.upsample import upsample_labels
+from embedseg.inference.upsample import Grid, grid_of, resize_map, sample_map, upsample_labels
 from embedseg.io import InputError
 from embedseg.labels import (
     fill_holes,
@@ -156,10 +157,10 @@ def working_shape(shape: tuple[int, ...], working_size: int | tuple[int, int]) -
 
 
 def resize_picture(image: Picture, size: tuple[int, int]) -> Picture:
-    """Return `image` at `size` (h, w): area filter where it shrinks, linear where it grows."""
+    """Return `image` at `size` (h, w), as training resized: area filter where its area shrinks."""
     if image.shape[:2] == size:
         return image
-    shrinks = size[0] < image.shape[0]
+    shrinks = size[0] * size[1] < image.shape[0] * image.shape[1]
     how = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
     return np.asarray(cv2.resize(image, size[::-1], interpolation=how))
 
@@ -200,13 +201,15 @@ def instances(  # noqa: PLR0913  (the network's outputs and three optional input
     device = embedding.device.type != "cpu"
     both = (embedding.contiguous() if device else vectors, vectors)
     coarse = vectors.shape[1:]
+    grid = output_grid(coarse, size, spec)
     probability = 1 - semantic[0]
+    fine_probability = resize_map(probability, size, grid)
     if foreground is None:
-        fine = resize_map(probability, size) > spec.foreground_threshold
+        fine = fine_probability > spec.foreground_threshold
         inside = probability > spec.foreground_threshold
     else:
         fine = foreground
-        inside = resize_map(foreground.astype(np.float32), tuple(coarse)) >= 0.5
+        inside = sample_map(foreground.astype(np.float32), tuple(coarse), grid) >= 0.5
     classes = class_map(semantic, inside)
     estimator = spec.build_clusterer() if clusterer is None else check_clusterer(clusterer)
     score = None if seed is None else torch.sigmoid(seed[0]).cpu().numpy()
@@ -218,11 +221,10 @@ def instances(  # noqa: PLR0913  (the network's outputs and three optional input
         heat = None if centre is None else torch.sigmoid(centre[0].float()).cpu().numpy()
         labels, closeness, core = _cluster_classes(both, classes, trusted, spec, estimator, heat)
     labels = _clean(labels, spec)
-    labels = upsample_labels(labels, fine)
+    labels = upsample_labels(labels, fine, grid)
     labels = labels if coarse == size else number(labels)  # an instance may lose all its pixels
     labels = fill_holes(labels) if foreground is None else labels
-    fine_probability = resize_map(probability, size)
-    fine_closeness = resize_map(closeness, size)
+    fine_closeness = resize_map(closeness, size, grid)
     scores = instance_scores(
         labels, fine_probability if foreground is None else None, fine_closeness
     )
@@ -248,19 +250,21 @@ def check_clusterer(clusterer: Any) -> Any:
     return clusterer
 
 
+def output_grid(coarse: tuple[int, ...], size: tuple[int, int], spec: ModelSpec) -> Grid:
+    """Return the grid on which outputs of this shape lie in a picture of `size`.
+
+    Views of test-time augmentation sample either end of a cell, and so its middle on average.
+    """
+    if spec.output_stride == 1 or spec.tta != "none":
+        return Grid((float(coarse[0]), float(coarse[1])))
+    return grid_of(coarse, spec.output_stride, working_shape(size, spec.working_size))
+
+
 def class_map(semantic: NDArray[np.float32], inside: Mask) -> NDArray[Any]:
     """Return (h, w) the class of most probability, of those after the first, where `inside`; 0."""
     if len(semantic) == 2:
         return inside.view(np.uint8)
     return np.where(inside, 1 + semantic[1:].argmax(0), 0)
-
-
-def resize_map(values: NDArray[np.float32], size: tuple[int, ...]) -> NDArray[np.float32]:
-    """Return a map (h, w) at `size`: linear where it grows, area filter where it shrinks."""
-    if values.shape == size:
-        return values
-    how = cv2.INTER_AREA if size[0] < values.shape[0] else cv2.INTER_LINEAR
-    return np.asarray(cv2.resize(values, (size[1], size[0]), interpolation=how))
 
 
 def _cluster_classes(
@@ -335,10 +339,12 @@ def _cluster_maps(
 def _clean(labels: Labels, spec: ModelSpec) -> Labels:
     """Treat pieces as `spec.components` says and drop what is smaller than `spec.min_size`.
 
-    `min_size` counts pixels of the working size; the outputs may lie on a coarser grid.
+    `min_size` counts pixels of the working size; the outputs may lie on a coarser grid, or on the
+    one of a single scale of the only look.
     """
     if spec.components == "largest":
         labels = keep_largest_component(labels)
     elif spec.components == "split":
         labels, _ = split_components(labels)
-    return number(labels, -(-spec.min_size // spec.output_stride**2))
+    scale = spec.tta_scales[0] if len(spec.tta_scales) == 1 and not spec.zoom else 1.0
+    return number(labels, math.ceil(spec.min_size * (scale / spec.output_stride) ** 2))

@@ -16,8 +16,9 @@ import torch
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from embedseg.inference.segment import Picture, probabilities, resize_map, resize_picture
+from embedseg.inference.segment import Picture, probabilities, resize_picture
 from embedseg.inference.spec import ModelSpec
+from embedseg.inference.upsample import resize_map
 
 Look = Callable[[Picture], Mapping[str, torch.Tensor]]
 Box = tuple[slice, slice]
@@ -39,7 +40,8 @@ def zoomed_outputs(
     (H, W) is given that reaches beyond the part, the part holds both.
     """
     probability = 1 - probabilities(glance(image)["semantic"])[0]
-    found = large_pieces(probability > spec.foreground_threshold, spec.min_size)
+    least = -(-spec.min_size // spec.output_stride**2)  # the map has a pixel for so many
+    found = large_pieces(probability > spec.foreground_threshold, least)
     size = (image.shape[0], image.shape[1])
     canvas, part = place(found, spec, size)
     if foreground is not None and not holds(part, canvas, np.asarray(foreground) != 0):
