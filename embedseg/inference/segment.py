@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from clustering.base import NOISE, tensor_to_numpy
 from embedseg._cv2 import cv2
 from embedseg.inference.core import core_pixels, with_lost_pieces
+from embedseg.inference.grids import Grid, grid_of, resize_map, sample_map
 from embedseg.inference.members import closeness_to, instance_scores, join, spread
 from embedseg.inference.mount import Window, mount
 from embedseg.inference.normalise import adjust
@@ -23,7 +24,7 @@ from embedseg.inference.numbering import number
 from embedseg.inference.planes import all_finite, on_host, planes
 from embedseg.inference.result import Segmentation
 from embedseg.inference.spec import ModelSpec
-from embedseg.inference.upsample import Grid, grid_of, resize_map, sample_map, upsample_labels
+from embedseg.inference.upsample import upsample_labels
 from embedseg.io import InputError
 from embedseg.labels import (
     fill_holes,

@@ -16,9 +16,9 @@ import torch
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from embedseg.inference.grids import resize_map
 from embedseg.inference.segment import Picture, probabilities, resize_picture
 from embedseg.inference.spec import ModelSpec
-from embedseg.inference.upsample import resize_map
 
 Look = Callable[[Picture], Mapping[str, torch.Tensor]]
 Box = tuple[slice, slice]
