@@ -6,6 +6,7 @@ before argparse sees it.
 
 from collections.abc import Sequence
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -28,7 +29,8 @@ def run(argv: Sequence[str]) -> int:
         train(config, resume=resume)
     except KeyboardInterrupt:
         if (run / "config.yaml").is_file():
-            raise KeyboardInterrupt(f"go on with: embedseg train --resume {run}") from None
+            command = f"embedseg train --resume {quote(str(run))}"
+            raise KeyboardInterrupt(f"go on with: {command}") from None
         raise
     print(f"done: {run} (curves and pictures in {run / 'results.html'})")
     return 0

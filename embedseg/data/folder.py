@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 
-from embedseg.data.pairs import Pair, load_by_name, proper
+from embedseg.data.pairs import LOSSY, Pair, load_by_name, no_labels, proper
 from embedseg.data.sample import Dataset
 from embedseg.data.splits import IMAGE_ENDINGS, find_splits
 from embedseg.io import InputError
@@ -65,6 +65,8 @@ def folder_pairs(
             semantic_dir = root / SEMANTIC_FOLDER
     images = _by_stem(image_dir, IMAGE_ENDINGS)
     labels = _called_as(images, _by_stem(label_dir, READ_SUFFIXES))
+    others = {file for files in images.values() for file in files}  # where all lie in one folder
+    lossy = _called_as(images, _by_stem(label_dir, tuple(LOSSY)))
     semantic = _called_as(images, _by_stem(semantic_dir, READ_SUFFIXES))
     return {
         stem: Pair(
@@ -73,6 +75,7 @@ def folder_pairs(
             tuple(labels.get(stem, ())),
             semantic[stem][0] if stem in semantic else None,
             classes=Path(semantic_dir) if semantic_dir is not None and semantic else None,
+            lossy=next((file for file in lossy.get(stem, ()) if file not in others), None),
         )
         for stem in sorted(images.keys() | labels.keys())
     }
@@ -114,8 +117,8 @@ def _likely_reason(root: Path) -> str:
                     f"; {path} is a folder in a folder and not read: give each such folder its own "
                     "data set, joined by ' + '"
                 )
-            if name in LABEL_FOLDERS and path.suffix.lower() in (".jpg", ".jpeg", ".webp"):
-                return f"; {path} is no label file: JPEG changes ids, save labels as PNG or TIFF"
+            if name in LABEL_FOLDERS and path.suffix.lower() in LOSSY:
+                return f"; {no_labels(path)}"
     return ""
 
 

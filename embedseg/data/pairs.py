@@ -13,13 +13,16 @@ from embedseg.io import InputError, read_image, read_labels
 
 _log = logging.getLogger(__name__)
 
+LOSSY = {".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WebP"}  # formats that do not keep ids
+
 
 @dataclass(frozen=True)
 class Pair:
     """The files of one sample; a proper pair has one image and one label file.
 
     `binary` makes `semantic` 1 wherever its file is not 0 (a foreground mask). `classes` is the
-    folder that holds the classes of other pictures, so that those of this one are wanted too.
+    folder that holds the classes of other pictures, so that those of this one are wanted too;
+    `lossy` is a file in place of labels, in a format that cannot hold ids.
     """
 
     name: str
@@ -28,6 +31,7 @@ class Pair:
     semantic: Path | None = None
     binary: bool = False
     classes: Path | None = None
+    lossy: Path | None = None
 
     def problem(self) -> str | None:
         """Say in one sentence why this is no proper pair, or return None."""
@@ -35,6 +39,8 @@ class Pair:
             if len(files) > 1:
                 others = ", ".join(file.name for file in files[1:])
                 return f"{files[0]}: {others} is the {what} of the same name; keep one of them"
+        if not self.labels and self.lossy is not None:
+            return f"{self.images[0]}: {no_labels(self.lossy)}"
         if not self.labels:
             return f"{self.images[0]}: has no label file"
         if not self.images:
@@ -94,6 +100,12 @@ def proper(pairs: Mapping[str, Pair]) -> dict[str, Pair]:
         else:
             _log.warning("%s: left out", problem)
     return kept
+
+
+def no_labels(file: Path) -> str:
+    """Say why a file in one of the LOSSY formats holds no labels."""
+    kind = LOSSY[file.suffix.lower()]
+    return f"{file} is no label file: {kind} changes ids, save labels as PNG or TIFF"
 
 
 def load_by_name(pairs: Mapping[str, Pair], name: str) -> Sample:

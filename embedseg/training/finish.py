@@ -3,6 +3,7 @@
 import logging
 import time
 from pathlib import Path
+from shlex import quote
 
 from embedseg.data import Dataset
 from embedseg.device import Amp
@@ -33,19 +34,22 @@ def tune_at_end(
             logger.info(
                 "not tuned: %d images are held out, %d are needed; embedseg tune %s --data "
                 "KIND:WHERE takes others",
-                len(validation), LEAST_IMAGES, run,
+                len(validation), LEAST_IMAGES, quote(str(run)),
             )  # fmt: skip
             return
         count = affordable(run, validation, seconds, device, amp)
         if count < LEAST_IMAGES:
-            logger.info("not tuned: training was too short; embedseg tune %s does it", run)
+            logger.info(
+                "not tuned: training was too short; embedseg tune %s does it", quote(str(run))
+            )
             return
         found = tune_run(run, samples=spread(validation, count), quick=True, device=device, amp=amp)
         logger.info("tuned: %s", found.describe())
     except InputError as error:
         logger.warning("not tuned: %s", error)
     except KeyboardInterrupt:
-        logger.warning("tuning interrupted, the run is complete; embedseg tune %s repeats it", run)
+        again = f"embedseg tune {quote(str(run))}"
+        logger.warning("tuning interrupted, the run is complete; %s repeats it", again)
 
 
 def affordable(run: Path, samples: Dataset, seconds: float, device: str, amp: Amp) -> int:

@@ -13,6 +13,7 @@ from contextlib import nullcontext
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
 import torch
@@ -63,7 +64,7 @@ def train(config: TrainConfig, *, resume: bool = False) -> Path:
             if at.finished and not at.unjudged:
                 logger.info(
                     "%s is finished after %d epochs; to go on from its weights start another run "
-                    "with --network.init %s", run, at.epoch, run,
+                    "with --network.init %s", run, at.epoch, quote(str(run)),
                 )  # fmt: skip
             logger.info("%s", job.describe(reason))
             fit(job, at)

@@ -2,15 +2,19 @@
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
+from shlex import quote
+from typing import Any
 
 from embedseg.data import Dataset, open_dataset
 from embedseg.data.of_run import stored_data, trained_on
 from embedseg.data.splits import read_names
 from embedseg.device import Amp
+from embedseg.inference.spec import ModelSpec
 from embedseg.io import InputError, atomic_path
 from embedseg.model import Model, find_weights
-from embedseg.tuning.tune import Tuning, tune
+from embedseg.tuning.tune import LEAST_IMAGES, Tuning, tune, worded
 from embedseg.viz.tuning import Landscape, plot_landscape
 
 
@@ -26,11 +30,12 @@ def tune_run(  # noqa: PLR0913  (the options of the command, flat)
     device: str = "auto",
     amp: Amp = "auto",
 ) -> Tuning:
-    """Tune the run and store the choice in it; an earlier choice is not looked at and replaced.
+    """Tune the run and store the choice in it, in place of an earlier one, which `reason` names.
 
     The images are `samples`, or those of `data` and the list `names`, or the run's validation
-    images. Raises InputError where `run` is no run folder, or where an image is of a test split or
-    was trained on.
+    images. An earlier choice is not what the search starts from. Raises InputError where `run` is
+    no run folder, where an image is of a test split or was trained on, or where the images are too
+    few to search and the run was tuned before, which then stays as it is.
     """
     if not run.is_dir():
         raise InputError(f"{run}: no run folder; tuning is stored in the folder of a run")
@@ -40,7 +45,33 @@ def tune_run(  # noqa: PLR0913  (the options of the command, flat)
         if data is not None:
             refuse_training(run, data, samples)
     refuse_test(samples)
+    earlier = stored_choice(run, model.spec)
+    if earlier is not None and len(samples) < LEAST_IMAGES:
+        raise InputError(
+            f"{run}: its earlier tuning ({worded(earlier)}) is kept, for tuning needs "
+            f"{LEAST_IMAGES} images or more, got {len(samples)}; name more with --data, --list"
+        )
     outcome = tune(model, samples, metric=metric, tta=tta, quick=quick)
+    if earlier and earlier != outcome.chosen:
+        reason = f"{outcome.reason}; this replaces the earlier choice: {worded(earlier)}"
+        outcome = replace(outcome, reason=reason)
+    store(run, outcome)
+    return outcome
+
+
+def stored_choice(run: Path, spec: ModelSpec) -> dict[str, Any] | None:
+    """Return what an earlier tuning of the run chose for `spec`; None: there is none to be read."""
+    try:
+        chosen: dict[str, Any] = json.loads((run / "tuning.json").read_text())["chosen"]
+        spec.with_tuning(chosen)
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    return chosen
+
+
+def store(run: Path, outcome: Tuning) -> None:
+    """Write tuning.json and, where something was searched, tuning.png; no older picture stays."""
+    (run / "tuning.png").unlink(missing_ok=True)
     with atomic_path(run / "tuning.json") as temporary:
         temporary.write_text(json.dumps(outcome.to_json(), indent=1) + "\n")
     if outcome.curves:
@@ -49,8 +80,7 @@ def tune_run(  # noqa: PLR0913  (the options of the command, flat)
             for c in outcome.curves
         ]
         with atomic_path(run / "tuning.png") as temporary:
-            plot_landscape(panels, temporary, metric=metric, title=outcome.describe())
-    return outcome
+            plot_landscape(panels, temporary, metric=outcome.metric, title=outcome.describe())
 
 
 def images_of(run: Path, data: str | None, names: Path | None) -> Dataset:
@@ -78,9 +108,10 @@ def refuse_training(run: Path, data: str, samples: Dataset) -> None:
     """Refuse images that the run was trained on; InputError."""
     seen = trained_on(run, data, samples.names)
     if seen:
+        held = quote(str(run / "val.txt"))
         raise InputError(
             f"{run} was trained on {len(seen)} of these {len(samples)} images ({min(seen)}, ...), "
-            f"where other settings are best than on new ones; name others: --list {run / 'val.txt'}"
+            f"where other settings are best than on new ones; name others: --list {held}"
         )
 
 

@@ -36,7 +36,7 @@ SEED = 0  # of the splits
 
 @dataclass(frozen=True)
 class Curve:
-    """The scores along one axis through the chosen setting, with the untuned one's place."""
+    """The scores, on the network's grid, along one axis through the chosen setting."""
 
     axis: Axis
     scores: tuple[float, ...]
@@ -65,10 +65,10 @@ class Tuning:
     def describe(self) -> str:
         """Return the outcome in one line."""
         more = "" if self.check is None else f", {self.check.mean:+.4f} on images held out"
-        what = ", ".join(f"{k} {v}" for k, v in self.chosen.items()) or "defaults"
         return (
             f"{self.metric} {self.untuned:.4f} -> {self.tuned:.4f} on {len(self.images)} images"
-            f"{more}: {what} ({self.reason}; {self.settings} settings, {self.seconds:.0f} s)"
+            f"{more}: {worded(self.chosen)} "
+            f"({self.reason}; {self.settings} settings, {self.seconds:.0f} s)"
         )
 
     def to_json(self) -> dict[str, Any]:
@@ -85,6 +85,11 @@ class Tuning:
             "settings": self.settings,
             "seconds": round(self.seconds, 1),
         }
+
+
+def worded(chosen: dict[str, Any]) -> str:
+    """Return a choice in words."""
+    return ", ".join(f"{k} {v}" for k, v in chosen.items()) or "defaults"
 
 
 def tune(

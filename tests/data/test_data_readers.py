@@ -174,6 +174,25 @@ def test_folder_leaves_out_lonely_files_and_says_so(tmp_path, caplog):
     assert "b.png: has no label file: left out" in caplog.text
 
 
+@pytest.mark.parametrize(
+    ("label", "kind"), [("b.jpg", "JPEG"), ("b_mask.JPEG", "JPEG"), ("b.webp", "WebP")]
+)
+def test_folder_says_that_a_label_is_there_but_lossy(tmp_path, caplog, label, kind):
+    root = write_pair(write_pair(tmp_path, "a"), "b")
+    (root / "labels/b.npy").unlink()
+    Image.fromarray(LABELS).save(root / "labels" / label)
+    assert folder(root).names == ["a"]
+    assert f"b.png: {root / 'labels' / label} is no label file: {kind} changes ids" in caplog.text
+    assert "PNG or TIFF: left out" in caplog.text
+
+
+def test_folder_takes_no_image_for_a_lossy_label(tmp_path, caplog):
+    Image.fromarray(PICTURE).save(tmp_path / "b.jpg")
+    with pytest.raises(InputError, match="no image has the stem"):
+        folder(image_dir=tmp_path, label_dir=tmp_path)
+    assert "b.jpg: has no label file" in caplog.text
+
+
 def test_folder_refuses_what_cannot_be_meant(tmp_path):
     root = write_pair(tmp_path)
     Image.fromarray(PICTURE).save(root / "images/a.jpg")

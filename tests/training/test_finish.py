@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from embedseg.cli import main
 from embedseg.data import Dataset, open_dataset
-from embedseg.training import finish
+from embedseg.training import finish, loop
 from embedseg.training.finish import tune_at_end
 from embedseg.training.loop import train
 from embedseg.training.options import resumed_config
@@ -53,6 +54,29 @@ def test_a_short_training_is_not_tuned(run: Path, scenes: Path, monkeypatch, cap
     assert calls == [8]
 
 
+def test_commands_in_messages_can_be_pasted(
+    tiny_run: Path, tmp_path: Path, scenes: Path, monkeypatch, caplog, capsys
+) -> None:
+    caplog.set_level("INFO")
+    run = shutil.copytree(tiny_run, tmp_path / "my run")
+    data = open_dataset(f"folder:{scenes}")
+    tune_at_end(run, data, 0.5, **CPU)
+    tune_at_end(run, data.subset(data.names[:3]), 1e6, **CPU)
+    monkeypatch.setattr(finish, "affordable", interrupt)
+    tune_at_end(run, data, 1e6, **CPU)
+    train(resumed_config(run), resume=True)
+    for end in ("does it", "--data KIND:WHERE", "repeats it"):
+        assert f"embedseg tune '{run}' {end}" in caplog.text
+    assert f"--network.init '{run}'" in caplog.text
+    monkeypatch.setattr(loop, "train", interrupt)
+    assert main(["train", "--resume", str(run)]) == 130
+    assert f"embedseg train --resume '{run}'" in capsys.readouterr().err
+
+
+def interrupt(*_: object, **__: object) -> None:
+    raise KeyboardInterrupt
+
+
 def test_test_images_are_never_tuned_on(run: Path, scenes: Path, caplog) -> None:
     data = open_dataset(f"folder:{scenes}")
     held = Dataset(data.names, data.load, {"test": [data.names[5]]}, data.groups)
@@ -63,9 +87,6 @@ def test_test_images_are_never_tuned_on(run: Path, scenes: Path, caplog) -> None
 def test_an_interruption_leaves_the_run_complete(
     run: Path, scenes: Path, monkeypatch, caplog
 ) -> None:
-    def stop(*_: object, **__: object) -> None:
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(finish, "tune_run", stop)
+    monkeypatch.setattr(finish, "tune_run", interrupt)
     tune_at_end(run, open_dataset(f"folder:{scenes}"), 1e6, **CPU)
     assert "the run is complete" in caplog.text and not (run / "tuning.json").is_file()

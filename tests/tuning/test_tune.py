@@ -127,6 +127,30 @@ def test_no_picture_is_promised_that_is_not_drawn(
     assert json.loads((run / "tuning.json").read_text())["images"] == ["scene0", "scene1"]
 
 
+def test_an_earlier_choice_outlives_too_few_images(run: Path, scenes: Path) -> None:
+    two = open_dataset(f"folder:{scenes}")[:2]
+    (run / "tuning.png").write_text("of the earlier choice")
+    (run / "tuning.json").write_text('{"chosen": {"min_size": 7}}')
+    with pytest.raises(InputError, match=r"earlier tuning \(min_size 7\) is kept.*got 2"):
+        tune_run(run, samples=two, device="cpu")
+    assert load(run, device="cpu").spec.min_size == 7
+    assert (run / "tuning.png").read_text() == "of the earlier choice"
+    (run / "tuning.json").write_text("{}")  # no choice that could be kept
+    assert "defaults kept" in tune_run(run, samples=two, device="cpu").reason
+    assert not (run / "tuning.png").exists(), "a picture of another tuning"
+
+
+def test_what_a_search_replaces_is_said(run: Path, scenes: Path) -> None:
+    data = open_dataset(f"folder:{scenes}")
+    first = tune_run(run, samples=data, quick=True, device="cpu")
+    assert "replaces" not in first.reason
+    (run / "tuning.json").write_text('{"chosen": {"min_size": 5000}}')
+    found = tune_run(run, samples=data, quick=True, device="cpu")
+    assert found.chosen == first.chosen
+    assert found.reason == f"{first.reason}; this replaces the earlier choice: min_size 5000"
+    assert json.loads((run / "tuning.json").read_text())["reason"] == found.reason
+
+
 def test_images_that_the_run_was_trained_on_are_refused(
     run: Path, scenes: Path, tmp_path: Path
 ) -> None:
