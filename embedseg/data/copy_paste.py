@@ -33,9 +33,9 @@ def copy_paste(
     piece and away from the border. Each is magnified by a factor from `scale` (evenly in its
     logarithm), turned by up to `rotation` degrees either way, mirrored or not, and its middle is
     put anywhere in `target`. Its labels are new ids above those of `target`. What is left of a
-    hidden instance becomes IGNORE if it has fewer than `min_pixels` pixels; a pasted one that
-    would have fewer is not pasted. With `semantic` in both, classes are pasted too; with one in
-    `target` alone, ValueError.
+    hidden instance, pasted or not, becomes IGNORE if it has fewer than `min_pixels` pixels; one
+    that would have fewer when it is pasted is not pasted. With `semantic` in both, classes are
+    pasted too; with one in `target` alone, ValueError.
     """
     if target.semantic is not None and source.semantic is None:
         raise ValueError(
@@ -115,10 +115,13 @@ def _class_of(mask: NDArray[np.bool_], semantic: NDArray[np.uint8]) -> int:
 def _ignore_remains(
     before: NDArray[np.int32], after: NDArray[np.int32], min_pixels: int
 ) -> NDArray[np.int32]:
-    """Make IGNORE what is left of instances that lost pixels and have fewer than `min_pixels`."""
-    hurt, lost = np.unique(before[before != after], return_counts=True)
-    for chosen in hurt[(hurt > 0) & (lost > 0)]:
+    """Make IGNORE what is left of instances that lost pixels and have fewer than `min_pixels`.
+
+    One that was pasted had as many, so that with fewer it lost some.
+    """
+    changed = before != after
+    for chosen in np.union1d(before[changed], after[changed]):
         rest = after == chosen
-        if 0 < np.count_nonzero(rest) < min_pixels:
+        if chosen > 0 and np.count_nonzero(rest) < min_pixels:
             after[rest] = IGNORE
     return after

@@ -1,5 +1,6 @@
 """The lane data sets by name, as `open_dataset` takes them: "tusimple:DIR,size=512x256,width=5"."""
 
+import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -40,11 +41,14 @@ def read_count(text: str) -> int:
 
 
 def read_number(text: str) -> float:
-    """Return a number."""
+    """Return a finite number."""
     try:
-        return float(text)
+        number = float(text)
     except ValueError as error:
         raise ValueError(f"{text!r} must be a number") from error
+    if not math.isfinite(number):
+        raise ValueError(f"{text!r} must be a finite number")
+    return number
 
 
 DRAWN: dict[str, Reader] = {"size": read_size, "width": read_number}

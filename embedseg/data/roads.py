@@ -6,6 +6,7 @@ TuSimple's form where a file of them is given, else generated geometry. Labels g
 the gaps of dashes, as those of the public sets do.
 """
 
+import math
 from functools import lru_cache, partial
 from pathlib import Path
 
@@ -42,6 +43,8 @@ def roads(
         raise ValueError(f"count must be >= 1 picture, got {count}")
     if min(size) < 32:
         raise ValueError(f"size must be >= 32 pixels, got {size}")
+    if not 0 < width < math.inf:
+        raise ValueError(f"width must be > 0 pixels and finite, got {width}; use about 5")
     names = [f"roads{seed}-{number:05}" for number in range(count)]
     where = None if lines is None else str(lines)
     if where is not None:

@@ -11,6 +11,8 @@ from torch import distributed as dist
 from torch import nn
 from torch.nn.parallel import DistributedDataParallel
 
+from embedseg.models.heads import SideHeads
+
 
 @dataclass(frozen=True)
 class World:
@@ -32,7 +34,9 @@ class World:
         if device.type == "cuda":
             convert = nn.SyncBatchNorm.convert_sync_batchnorm
             network = convert(network)  # type: ignore[no-untyped-call]
-        return DistributedDataParallel(network, device_ids=ids)
+        idle = any(isinstance(m, SideHeads) and not m.average for m in network.modules())
+        # side heads that a head of one map never reads, such as those of the seed head
+        return DistributedDataParallel(network, device_ids=ids, find_unused_parameters=idle)
 
     def mean(self, values: torch.Tensor) -> torch.Tensor:
         """Return the mean of `values` over the processes."""
@@ -54,6 +58,14 @@ class World:
         return torch.where(
             total > 0, count * self.size / total.clamp(min=1), torch.ones_like(total)
         )
+
+    def leading(self, value: float, device: torch.device) -> float:
+        """Return the `value` of the process that leads."""
+        if self.size == 1:
+            return value
+        told = torch.tensor(value, dtype=torch.float64, device=device)
+        dist.broadcast(told, 0)
+        return float(told)
 
     def gather(self, item: Any) -> list[Any]:
         """Return every process's `item`, in the order of ranks."""

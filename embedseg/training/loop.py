@@ -82,7 +82,7 @@ def fit(job: Job, at: Progress) -> None:
     board = config.tensorboard and where.leads
     epochs = config.epochs or None
     metrics = run_folder.Metrics(run, epochs=epochs, keep=at.recorded, tensorboard=board)
-    clock = _Clock(at.seconds, config.time_limit, config.clock)
+    clock = _Clock(job, at.seconds)
     silent = None if where.leads else True
     bar = tqdm(total=job.steps or None, initial=at.step, unit="step", disable=silent)
     with bar, metrics.told_if_stopped() if where.leads else nullcontext():
@@ -116,7 +116,10 @@ def fit(job: Job, at: Progress) -> None:
 def run_epoch(
     job: Job, parallel: torch.nn.Module, at: Progress, clock: "_Clock", bar: "tqdm[Any]"
 ) -> dict[str, float]:
-    """Take the steps of one epoch; return the mean of each term of the loss, and the rate."""
+    """Take the steps of one epoch; return the mean of each term of the loss, and the rate.
+
+    The mean of the gradient's norm is that of the steps that were taken, nan where none was.
+    """
     config, where = job.config, job.where
     job.objective.set_epoch(at.epoch)
     batches = loader(
@@ -129,9 +132,9 @@ def run_epoch(
         world=where.size,
     )
     sums: dict[str, Tensor] = {}
-    first, rate = at.step, 0.0
+    first, rate, share = at.step, 0.0, clock.share()
     for batch in batches:
-        done = max(at.step / job.steps if job.steps else 0.0, clock.share())
+        done = max(at.step / job.steps if job.steps else 0.0, share)
         rate = schedule(done, at.step, config.optimizer.warmup_steps)
         for group in job.optimizer.param_groups:
             group["lr"] = config.optimizer.learning_rate * rate
@@ -140,7 +143,8 @@ def run_epoch(
             sums[name] = sums.get(name, 0.0) + value.float()
         at.step += 1
         bar.update()
-        if clock.share() >= 1:
+        share = clock.share()
+        if share >= 1:
             at.finished = True
             break
     row = {name: float(where.mean(value / (at.step - first))) for name, value in sums.items()}
@@ -149,12 +153,16 @@ def run_epoch(
             f"{config.run}: the loss became {row['loss']} in epoch {at.epoch + 1}; lower "
             "--optimizer.learning_rate or set --amp off"
         )
+    row["gradient_norm"] /= row.pop("taken") or math.nan
     row |= job.objective.scheduled_factors()
     return row | {"lr": config.optimizer.learning_rate * rate}
 
 
 def step(job: Job, parallel: torch.nn.Module, batch: Batch) -> dict[str, Tensor]:
-    """Move the weights once; return the terms of the loss and the gradient's norm."""
+    """Move the weights once; return the terms of the loss and the gradient's norm.
+
+    "taken" is 0, and so is the norm, where the gradient overflowed in fp16: then no weight moves.
+    """
     data = {name: value.to(job.device, non_blocking=True) for name, value in batch.items()}
     if "clean" in data:
         data |= teach(job, data["clean"])
@@ -169,7 +177,8 @@ def step(job: Job, parallel: torch.nn.Module, batch: Batch) -> dict[str, Tensor]
     job.scaler.step(job.optimizer)
     job.scaler.update()
     job.average.update(job.network)
-    return {**terms, "gradient_norm": norm}
+    taken = norm.isfinite() if job.scaler.is_enabled() else torch.ones_like(norm, dtype=torch.bool)
+    return {**terms, "gradient_norm": torch.where(taken, norm, 0.0), "taken": taken}
 
 
 @torch.no_grad()
@@ -190,10 +199,25 @@ def teach(job: Job, clean: Tensor) -> dict[str, Tensor]:
 
 
 def forward(job: Job, network: Callable[[Tensor], Any], image: Tensor) -> dict[str, Tensor]:
-    """Return what `network` says of uint8 images (B, 3, H, W)."""
+    """Return what `network` says of uint8 images (B, 3, H, W).
+
+    Raises ValueError for one image where the network normalises what it pools of the whole image.
+    """
     normal = normalise(image, job.spec.mean, job.spec.std)
-    with autocast(job.device, job.config.amp):
-        outputs: dict[str, Tensor] = network(normal.contiguous(memory_format=torch.channels_last))
+    try:
+        with autocast(job.device, job.config.amp):
+            outputs: dict[str, Tensor] = network(
+                normal.contiguous(memory_format=torch.channels_last)
+            )
+    except ValueError as error:
+        if "more than 1 value per channel" not in str(error):  # torch's words
+            raise
+        config, least = job.config, 2 * job.where.size
+        raise ValueError(
+            f"batch must be >= {least} for {config.network.backbone}, got {config.batch}: its "
+            "batch norm of what it pools needs 2 images a step in each process; set --batch "
+            f"{least} or more"
+        ) from error
     return outputs
 
 
@@ -206,14 +230,18 @@ def describe(epoch: int, epochs: int, row: dict[str, float]) -> str:
 
 
 class _Clock:
-    """Seconds spent on the run, earlier sessions included, and the share of its time limit."""
+    """Seconds `spent` on the run, earlier sessions included, and the share of its time limit."""
 
-    def __init__(self, spent: float, limit_minutes: float, kind: str) -> None:
-        self.now = time.process_time if kind == "cpu" else time.monotonic
-        self.start, self.limit = self.now() - spent, 60 * limit_minutes
+    def __init__(self, job: Job, spent: float) -> None:
+        self.where, self.device = job.where, job.device
+        self.now = time.process_time if job.config.clock == "cpu" else time.monotonic
+        self.start, self.limit = self.now() - spent, 60 * job.config.time_limit
 
     def seconds(self) -> float:
         return self.now() - self.start
 
     def share(self) -> float:
-        return self.seconds() / self.limit if self.limit else 0.0
+        """Return the share of the leading process: all take the same rates and the same end."""
+        if not self.limit:
+            return 0.0
+        return self.where.leading(self.seconds() / self.limit, self.device)

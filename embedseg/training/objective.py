@@ -1,7 +1,7 @@
 """What training minimises: the loss of the embedding plus the losses of the other heads."""
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -21,6 +21,7 @@ from embedseg.training.side_terms import WHOLE, Batch, side_total
 from embedseg.training.targets import MAPS
 
 logger = logging.getLogger(__name__)
+OWN_HEADS = {"border": "border", "presence": "semantic_encoding"}  # a backbone's -> its loss
 Share = Callable[[Tensor], Tensor]
 
 
@@ -96,7 +97,7 @@ class Objective(nn.Module):
         return {f"factor_{name}": value for name, value in self.factors.items() if changing}
 
     def check(self, network: nn.Module) -> None:
-        """Raise ValueError if a loss asks for outputs that `network` does not have.
+        """Raise ValueError if a loss lacks an output of `network`, or an optional head its loss.
 
         Notes whether the first side output is the main one, which needs no second loss: it is,
         unless the main output is the mean of them all.
@@ -115,7 +116,21 @@ class Objective(nn.Module):
                 "loss semantic_encoding; add it, as in --loss.foreground '{cross_entropy: 1, "
                 "dice: 1, semantic_encoding: 0.2}', or leave out its option presence"
             )
+        self._check_optional(backbone, sides)
         self.first_side = 0 if any(part.average for part in sides) else 1
+
+    def _check_optional(self, backbone: nn.Module | None, sides: Sequence[SideHeads]) -> None:
+        """Raise ValueError for heads of an option of the backbone that no loss trains."""
+        missing = [(k, v) for k, v in OWN_HEADS.items() if not self.side.get(v)]
+        idle = [(k, v) for k, v in missing if getattr(backbone, k, None) is not None]
+        if not self.deep and any(not part.average for part in sides):
+            idle.append(("deep_supervision", "deep_supervision"))
+        for option, loss in idle:
+            raise ValueError(
+                f"no loss trains the heads of the network's option {option}; add {loss}, as in "
+                f"--loss.foreground '{{cross_entropy: 1, dice: 1, {loss}: 0.2}}', or leave out "
+                f"the option {option}"
+            )
 
     def forward(
         self, outputs: Mapping[str, Tensor], batch: Batch, share: Share | None = None

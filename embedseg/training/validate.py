@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from embedseg.data import Dataset
+from embedseg.errors import InputError
 from embedseg.metrics import ImageScore, Scores, score_image
 from embedseg.model import Model
 from embedseg.training.distributed import World
@@ -20,13 +21,21 @@ def validate(
     """Score `model` on `samples`; each process segments its part, all get the figures.
 
     The figures are those of metrics.csv. `sheet` names a picture of the first images, whose
-    colours agree with those of the sheets already beside it.
+    colours agree with those of the sheets already beside it. Raises InputError for an image that
+    the network gives outputs which are not finite.
     """
     found: list[tuple[int, ImageScore]] = []
     rows: list[SheetRow] = []
     for index in range(where.rank, len(samples), where.size):
         sample = samples[index]
-        result = model.segment(sample.image)
+        try:
+            result = model.segment(sample.image)
+        except InputError as error:  # its array is a picture, so the outputs are at fault
+            raise InputError(
+                f"validation image {sample.name!r}: the network's outputs are not finite, the "
+                "training diverged; start another run with a lower --optimizer.learning_rate or "
+                "--amp off"
+            ) from error
         found.append((index, score_image(sample.name, result.labels, sample.labels, result.scores)))
         if len(rows) < SHOWN and sheet is not None and where.leads:
             rows.append(

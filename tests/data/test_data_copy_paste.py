@@ -62,6 +62,19 @@ def test_what_is_nearly_hidden_is_ignored():
     assert seen == {True, False}
 
 
+def test_what_is_nearly_hidden_of_a_pasted_one_is_ignored():
+    source = blank()
+    for place in (10, 30):
+        source.labels[place : place + 14, 10:24] = place
+    seen = set()
+    for seed in range(60):
+        done = copy_paste(blank(30), source, rng(seed), count=(2, 2), min_pixels=60)
+        areas = np.unique(done.labels[done.labels > 0], return_counts=True)[1]
+        assert (areas >= 60).all()
+        seen.add(bool((done.labels == -1).any()))
+    assert seen == {True, False}
+
+
 def test_classes_travel_along():
     target = Sample(blank().image, blank().labels, np.ones((60, 60), np.uint8))
     done = copy_paste(target, square(semantic=True), rng(1), count=(1, 1))

@@ -103,5 +103,12 @@ def test_bad_requests_are_named(tmp_path: Path) -> None:
         roads(0)
     with pytest.raises(ValueError, match="size must be >= 32"):
         roads(1, size=(16, 64))
+    for width in (0, -3, np.nan, np.inf):
+        with pytest.raises(ValueError, match=f"width must be > 0 pixels and finite, got {width}"):
+            roads(1, width=width)
+    for name in ("roads", "tusimple"):
+        for width in ("nan", "-inf"):
+            with pytest.raises(ValueError, match=f"width={width} in .*must be a finite number"):
+                LANE_DATASETS[name](f"3,width={width}")
     with pytest.raises(InputError, match="no such file"):
         roads(1, lines=tmp_path / "none.json")

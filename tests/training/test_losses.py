@@ -220,6 +220,9 @@ def test_training_heads_are_kept_and_silent_in_use(scenes: Path, tmp_path: Path)
         (["--loss.boundary=1", "--loss.keywords={boundary: {spacing: [1, 1]}}"], "loss.spacing"),
         (["--loss.dice=1", "--loss.schedule=add"], "needs 'boundary' in the loss"),
         (["--loss.deep_supervision=1"], "needs side outputs"),
+        (["--network.backbone=unet3+", DEEP], "option deep_supervision; add deep_supervision"),
+        (["--network.backbone=dfn", "--network.options={border: true}"], "option border; add bord"),
+        (["--network.backbone=encnet", "--network.options={presence: 1}"], "add semantic_encoding"),
         (["--loss={}", "--loss.foreground={}"], "the loss is empty"),
     ],
 )
