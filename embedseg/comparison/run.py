@@ -171,7 +171,7 @@ def check(task: Task, *, build: bool) -> None:
     """Raise ValueError where the task cannot be trained or another of its name lies there."""
     if build:
         spec, objective = spec_of(task.config), build_objective(task.config)
-        count(spec, (64, 64))
+        count(spec, [(1, spec.in_channels, 64, 64)])
         with torch.device("meta"):
             objective.check(build_from_spec(spec))
         warm_up(objective)
@@ -220,11 +220,11 @@ def measure(task: Task) -> dict[str, Any]:
     model = Model.load(task.run, device=config.device, amp=config.amp)
     _, validation = open_sources(replace(config.data, cache=False), stored_names(task.run))
     clock = time.process_time if config.clock == "cpu" else time.perf_counter
-    scores, seconds = score_and_time(model, validation, clock)
+    scores, costs = score_and_time(model, validation, clock)
     last = Metrics(task.run, epochs=None, keep=2**62).rows[-1]
     return {
         "scores": scores.summary,
-        "costs": count(model.spec, validation[0].labels.shape) | seconds,
+        "costs": costs,
         "steps": int(last["step"]),
         "train_seconds": float(last["seconds"]),
         "device": str(model.device),
@@ -274,6 +274,6 @@ def describe(
     return (
         f"Each run: {budget}{told}, seeds {', '.join(map(str, seeds))}; "
         f"{config.threads or env['threads']} threads of {env['cores']} cores, device "
-        f"{config.device}. MACs and memory of one picture's forward pass in float32; seconds are "
-        f"medians of {config.clock} time over the validation pictures."
+        f"{config.device}. MACs of all forward passes of one picture, memory of one pass in "
+        f"float32; seconds are medians of {config.clock} time over the validation pictures."
     )

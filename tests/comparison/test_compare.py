@@ -178,7 +178,7 @@ def test_rows_are_sorted_and_reasons_told() -> None:
 
 def test_memory_counts_what_lives_at_once() -> None:
     spec = ModelSpec(backbone="unet", options={"width": 4, "depth": 2}, embedding_dim=4)
-    small, large = count(spec, (64, 64)), count(spec, (128, 128))
+    small, large = (count(spec, [(1, 3, side, side)]) for side in (64, 128))
     weights = 4 * small["parameters"]
     assert large["macs"] == 4 * small["macs"]
     assert large["memory"] - weights == pytest.approx(4 * (small["memory"] - weights), rel=0.05)
