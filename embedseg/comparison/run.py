@@ -77,12 +77,12 @@ def compare(
     """Train every cell with every seed over the training options `base` into the folder `out`.
 
     Each run has `minutes` or `steps`; with neither, what `base` says. `metric` is a column of
-    `embedseg evaluate` on the validation images. Returns the table as text and the number of runs
-    that failed; their reasons are in the table. Raises ValueError or InputError before any
-    training for settings that cannot be trained, or that differ from those of a run in `out`.
+    `embedseg evaluate` on the validation images, in any case. Returns the table as text and the
+    number of runs that failed; their reasons are in the table. Raises ValueError or InputError
+    before any training for settings that cannot be trained, or that differ from those of a run in
+    `out`.
     """
-    if metric not in (known := (*MEANS, *POOLED)):
-        raise unknown("metric", metric, known)
+    metric = metric_name(metric)
     tasks = plan(cells, base, out, seeds=seeds, minutes=minutes, steps=steps)
     refuse_other_budget(tasks, out)
     note = describe(tasks, out, seeds, minutes, steps)
@@ -95,6 +95,14 @@ def compare(
     asked = {(task.cell.name, task.config.seed) for task in tasks}
     lost = [r for r in read_results(out) if "failed" in r and (r["cell"], r["seed"]) in asked]
     return text, len(lost)
+
+
+def metric_name(text: str) -> str:
+    """Return the column that `text` names in any case; ValueError if there is none."""
+    known = {name.lower(): name for name in (*MEANS, *POOLED)}
+    if text.lower() not in known:
+        raise unknown("metric", text, known.values())
+    return known[text.lower()]
 
 
 def plan(

@@ -12,7 +12,7 @@ import pytest
 from embedseg.cli import main
 from embedseg.commands.common import FAILED, INTERRUPTED, PARTLY_FAILED
 from embedseg.comparison.costs import count
-from embedseg.comparison.run import read_results, score_and_time
+from embedseg.comparison.run import metric_name, read_results, report, score_and_time
 from embedseg.comparison.table import short, summarise, to_markdown, to_text
 from embedseg.data import Dataset
 from embedseg.inference.spec import ModelSpec
@@ -256,6 +256,11 @@ def test_a_seed_that_failed_is_told_wherever_it_stands() -> None:
         assert "a 1 of 2 seeds failed: the loss became nan" in to_text([row], "SBD")
     (row,) = summarise([bad], "SBD")
     assert to_text([row], "SBD").endswith("a failed: the loss became nan")
+
+
+def test_metrics_are_named_in_any_case() -> None:
+    names = ["sbd", "SBD", "ap50", "map", "|dic|", "dic"]
+    assert [metric_name(name) for name in names] == ["SBD", "SBD", "AP50", "mAP", "|DiC|", "DiC"]
 
 
 @pytest.mark.parametrize(("metric", "best"), [("DiC", "even"), ("|DiC|", "under"), ("SBD", "over")])
