@@ -17,6 +17,7 @@ import time
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,9 @@ import yaml
 from embedseg.comparison.budget import with_budget
 from embedseg.comparison.cells import Cell, cell_config
 from embedseg.comparison.costs import count, score_and_time
-from embedseg.comparison.table import Result, summarise, to_text, write_tables
+from embedseg.comparison.table import Result, rank, summarise, to_text, write_tables
+from embedseg.data.of_run import begun_in
+from embedseg.data.overlap import located
 from embedseg.device import set_threads
 from embedseg.io import InputError, atomic_path
 from embedseg.metrics.table import MEANS, POOLED
@@ -256,7 +259,10 @@ def report(out: Path, metric: str, note: str) -> str:
         if metric in r
     ]
     clock = "s per picture, network and clustering"
-    plot_tradeoff(out / "compare.png", points, quality=f"{metric} on validation", cost=clock)
+    plot_tradeoff(
+        out / "compare.png", points, quality=f"{metric} on validation", cost=clock,
+        rank=partial(rank, metric),
+    )  # fmt: skip
     return to_text(rows, metric)
 
 

@@ -193,6 +193,20 @@ def test_numbers_have_units() -> None:
 def test_frontier_leaves_out_what_is_beaten() -> None:
     points = [Point("a", 1, 0.5), Point("b", 2, 0.4), Point("c", 2, 0.6), Point("d", 3, 0.6)]
     assert [p.name for p in frontier(points)] == ["a", "c"]
+    assert [p.name for p in frontier(points, abs)] == ["a", "b"], "where less is better"
+
+
+def test_the_picture_joins_those_that_the_table_calls_better(
+    compared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out, drawn = shutil.copytree(compared, tmp_path / "out"), []
+    monkeypatch.setattr(
+        "embedseg.comparison.run.plot_tradeoff", lambda *_, rank, **__: drawn.append(rank)
+    )
+    for metric in ("SBD", "|DiC|", "DiC"):
+        report(out, metric, "")
+    sbd, dic, signed = drawn
+    assert sbd(0.9) < sbd(0.5) and dic(1.0) < dic(3.0) and signed(0.0) < signed(-1.0) < signed(2.0)
 
 
 def test_names_cover_neither_discs_nor_names(tmp_path: Path) -> None:
