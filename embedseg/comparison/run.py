@@ -13,6 +13,7 @@ whole epoch. A call with other cells adds them to the folder.
 
 import json
 import logging
+import os
 import time
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -48,6 +49,8 @@ logger = logging.getLogger(__name__)
 
 # what all runs of one table share, beside the data, but for what the cells change
 BUDGET = ("batch", "epochs", "steps_per_epoch", "time_limit", "clock", "threads", "device", "amp")
+DATA_SETS = ("data.train", "data.val")
+PLACES = (*DATA_SETS, "data.train_list", "data.val_list", "network.init")
 
 
 @dataclass(frozen=True)
@@ -144,7 +147,7 @@ def refuse_other_budget(tasks: Sequence[Task], out: Path) -> None:
         varied = json.loads(result.read_text()).get("settings", {})
         theirs = common(flat(yaml.safe_load(file.read_text())), varied)
         for key in ours.keys() & theirs.keys():
-            if ours[key] != theirs[key]:
+            if not same(key, ours[key], theirs[key], file.with_suffix("")):
                 raise InputError(
                     f"{file.parent}: has {key} {theirs[key]}, where {ours[key]} is asked for; one "
                     "table would hold both: choose another --out"
@@ -156,6 +159,21 @@ def common(settings: Mapping[str, Any], varied: Collection[str]) -> dict[str, An
     shared = {key: value for key, value in settings.items() if key.startswith("data.")}
     shared |= {key: settings[key] for key in BUDGET if key in settings}
     return {key: value for key, value in shared.items() if key not in varied}
+
+
+def same(key: str, ours: Any, theirs: Any, run: Path) -> bool:
+    """Tell whether a setting is that of `run`, which may have named the same place otherwise."""
+    if ours == theirs or not (key in PLACES and ours and theirs):
+        return bool(ours == theirs)
+    begun = Path.cwd() / begun_in(run)
+    return _place(key, ours, Path.cwd()) == _place(key, theirs, begun)
+
+
+def _place(key: str, text: str, folder: Path) -> str:
+    """Return a path or data sets, named in `folder`, in their one spelling."""
+    if key not in DATA_SETS:
+        return os.path.normpath(folder / text)
+    return " + ".join(os.path.normpath(part) for part in located(text, folder).split(" + "))
 
 
 def flat(settings: Mapping[str, Any], before: str = "") -> dict[str, Any]:
@@ -187,7 +205,11 @@ def check(task: Task, *, build: bool) -> None:
             objective.check(build_from_spec(spec))
         warm_up(objective)
     asked = task.beside(".yaml")
-    if asked.is_file() and asked.read_text() != dump(task.config):
+    if not asked.is_file():
+        return
+    ours, theirs = (flat(yaml.safe_load(t)) for t in (dump(task.config), asked.read_text()))
+    keys = (ours.keys() | theirs.keys()) - {"run"}
+    if not all(same(key, ours.get(key), theirs.get(key), task.run) for key in keys):
         raise InputError(
             f"{task.run} was trained with other settings (see {asked}); choose another --out"
         )

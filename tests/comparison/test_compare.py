@@ -2,6 +2,7 @@
 
 import csv
 import json
+import os
 import shutil
 import statistics
 from pathlib import Path
@@ -127,6 +128,25 @@ def test_other_settings_under_one_name_are_refused(
     assert "was trained with other settings" in capsys.readouterr().err
 
 
+def test_a_comparison_is_the_same_wherever_it_and_its_data_are_named(
+    compared: Path, scenes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    monkeypatch.setattr("embedseg.comparison.run.work", lambda task: pytest.fail(str(task.run)))
+    moved = shutil.copytree(compared, tmp_path / "moved")
+    assert main(words(scenes, moved)) == 0
+    monkeypatch.chdir(scenes.parent)
+    assert main(words(Path(scenes.name), Path(os.path.relpath(compared)))) == 0
+    argv = words(scenes / ".." / scenes.name, moved)
+    more = ["--vary", "optimizer.ema=0.5"]  # of another name, so held against those in the folder
+    monkeypatch.setattr("embedseg.comparison.run.work", lambda _: None)
+    assert main([*argv, *more]) == 0
+    capsys.readouterr()
+    other = shutil.copytree(scenes, tmp_path / "other")
+    assert main(words(other, moved)) == FAILED
+    assert "was trained with other settings" in capsys.readouterr().err
+
+
 def test_a_failing_cell_does_not_stop_the_others(
     scenes: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -146,6 +166,10 @@ def test_a_failing_cell_does_not_stop_the_others(
         (["--vary", "backbone=enett"], "cell 'dice, enett': unknown model 'enett'"),
         (["--vary", "loss.options={delta: 1}"], "unknown loss.options 'delta'"),
         (["--metric", "SBT"], "did you mean 'SBD'"),
+        (
+            ["--vary", "network.options={width: wide},{width: 8}"],
+            "cell 'dice, options=width:wide': unet option width must be a whole number, got 'wide'",
+        ),
         (["--run", "x"], "--run is not for compare"),
         (["--seeds", "0,0"], "--seeds takes different"),
         (["--minutes", "1"], "--minutes or --steps"),
