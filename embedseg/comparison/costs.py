@@ -3,7 +3,7 @@
 import statistics
 import time
 import weakref
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -11,31 +11,34 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 from embedseg.data import Dataset
-from embedseg.inference.segment import segment, working_shape
+from embedseg.inference.joint import Member
+from embedseg.inference.segmenter import Segmenter
 from embedseg.inference.spec import ModelSpec
 from embedseg.metrics import Scores, score_images
 from embedseg.model import Model, build_from_spec
 from embedseg.models.macs import count_macs
 
 
-def count(spec: ModelSpec, shape: tuple[int, ...]) -> dict[str, float]:
-    """Return parameters, and MACs and memory of one picture of `shape` as the network sees it.
+def count(spec: ModelSpec, batches: Sequence[Sequence[int]]) -> dict[str, float]:
+    """Return parameters, and MACs and memory of the forward passes of `batches` (B, C, h, w).
 
-    The memory is the most, in bytes, that weights, input and intermediate float32 tensors take
-    together in a forward pass; it is computed on tensors without contents, so it does not depend
-    on the machine, nor count the scratch space of its convolutions. Raises ValueError where
-    the network cannot be built.
+    MACs are summed over the passes; the memory is that of the one that takes most: the most, in
+    bytes, that weights, input and intermediate float32 tensors take together; it is computed on
+    tensors without contents, so it does not depend on the machine, nor count the scratch space of
+    its convolutions. Raises ValueError where the network cannot be built.
     """
-    size = [max(s, spec.training_size) for s in working_shape(shape, spec.working_size)]
     with torch.device("meta"):
         network = build_from_spec(spec).eval()
-        image = torch.empty(1, spec.in_channels, *size)
+        images = [torch.empty(*shape) for shape in batches]
+    weights = [*network.parameters(), *network.buffers()]
+    macs, memory = 0, 0
+    for image in images:
+        macs += count_macs(network, network, image)
+        with torch.no_grad(), _Peak() as peak:
+            network(image)
+        memory = max(memory, sum(t.nbytes for t in (*weights, image)) + peak.most)
     parameters = sum(p.numel() for p in network.parameters())
-    macs = count_macs(network, network, image)
-    held = sum(t.nbytes for t in (*network.parameters(), *network.buffers(), image))
-    with torch.no_grad(), _Peak() as peak:
-        network(image)
-    return {"parameters": parameters, "macs": macs, "memory": held + peak.most}
+    return {"parameters": parameters, "macs": macs, "memory": memory}
 
 
 class _Peak(TorchDispatchMode):  # type: ignore[no-untyped-call]
@@ -72,31 +75,50 @@ def _is_tensor(value: Any) -> bool:
     return isinstance(value, torch.Tensor)
 
 
+class _Watched(Segmenter):
+    """A model whose forward passes are timed; `seconds` and `batches` grow with each pass."""
+
+    def __init__(self, model: Model, clock: Callable[[], float]) -> None:
+        self.spec, self.model, self.clock = model.spec, model, clock
+        self.seconds = 0.0
+        self.batches: list[tuple[int, ...]] = []
+
+    def members(self) -> list[Member]:
+        """Return the watched network with its spec."""
+        return [(self.look, self.spec)]
+
+    def look(self, batch: torch.Tensor) -> dict[str, torch.Tensor]:
+        """Return the model's outputs for `batch`."""
+        start = self.clock()
+        outputs = self.model(batch)
+        if self.model.device.type == "cuda":
+            torch.cuda.synchronize(self.model.device)
+        self.seconds += self.clock() - start
+        self.batches.append(tuple(batch.shape))
+        return outputs
+
+
 def score_and_time(
     model: Model, samples: Dataset, clock: Callable[[], float] = time.perf_counter
 ) -> tuple[Scores, dict[str, float]]:
-    """Segment and score `samples`; also return medians over them, in seconds by `clock`.
+    """Segment `samples` as `model.segment` does and score them; also return what a picture costs.
 
-    "seconds": picture to labels; "network_seconds": the network's part of it. The first picture
-    is segmented once before, so that nothing is compiled within the measurement.
+    "seconds": picture to labels, "network_seconds": all of the network's passes in it, both medians
+    over the samples, by `clock`; the rest as `count` of the passes of the first picture, which is
+    segmented once before, so that nothing is compiled within the measurement.
     """
     whole: list[float] = []
     network: list[float] = []
-
-    def timed(batch: torch.Tensor) -> dict[str, torch.Tensor]:
-        start = clock()
-        outputs = model(batch)
-        if model.device.type == "cuda":
-            torch.cuda.synchronize(model.device)
-        network.append(clock() - start)
-        return outputs
-
+    first = _Watched(model, clock)
+    first.segment(samples[0].image)
     pairs = []
-    for index, sample in enumerate([samples[0], *samples]):
+    for sample in samples:
+        watched = _Watched(model, clock)
         start = clock()
-        result = segment(sample.image, timed, model.spec, name=sample.name)
+        result = watched.segment(sample.image)
         whole.append(clock() - start)
-        if index:
-            pairs.append((sample.name, result.labels, sample.labels, result.scores))
+        network.append(watched.seconds)
+        pairs.append((sample.name, result.labels, sample.labels, result.scores))
     seconds = {"seconds": whole, "network_seconds": network}
-    return score_images(pairs), {k: statistics.median(v[1:]) for k, v in seconds.items()}
+    medians = {key: statistics.median(values) for key, values in seconds.items()}
+    return score_images(pairs), count(model.spec, first.batches) | medians

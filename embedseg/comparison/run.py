@@ -13,10 +13,12 @@ whole epoch. A call with other cells adds them to the folder.
 
 import json
 import logging
+import os
 import time
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +28,9 @@ import yaml
 from embedseg.comparison.budget import with_budget
 from embedseg.comparison.cells import Cell, cell_config
 from embedseg.comparison.costs import count, score_and_time
-from embedseg.comparison.table import Result, summarise, to_text, write_tables
+from embedseg.comparison.table import Result, rank, summarise, to_text, write_tables
+from embedseg.data.of_run import begun_in
+from embedseg.data.overlap import located
 from embedseg.device import set_threads
 from embedseg.io import InputError, atomic_path
 from embedseg.metrics.table import MEANS, POOLED
@@ -45,6 +49,8 @@ logger = logging.getLogger(__name__)
 
 # what all runs of one table share, beside the data, but for what the cells change
 BUDGET = ("batch", "epochs", "steps_per_epoch", "time_limit", "clock", "threads", "device", "amp")
+DATA_SETS = ("data.train", "data.val")
+PLACES = (*DATA_SETS, "data.train_list", "data.val_list", "network.init")
 
 
 @dataclass(frozen=True)
@@ -77,12 +83,12 @@ def compare(
     """Train every cell with every seed over the training options `base` into the folder `out`.
 
     Each run has `minutes` or `steps`; with neither, what `base` says. `metric` is a column of
-    `embedseg evaluate` on the validation images. Returns the table as text and the number of runs
-    that failed; their reasons are in the table. Raises ValueError or InputError before any
-    training for settings that cannot be trained, or that differ from those of a run in `out`.
+    `embedseg evaluate` on the validation images, in any case. Returns the table as text and the
+    number of runs that failed; their reasons are in the table. Raises ValueError or InputError
+    before any training for settings that cannot be trained, or that differ from those of a run in
+    `out`.
     """
-    if metric not in (known := (*MEANS, *POOLED)):
-        raise unknown("metric", metric, known)
+    metric = metric_name(metric)
     tasks = plan(cells, base, out, seeds=seeds, minutes=minutes, steps=steps)
     refuse_other_budget(tasks, out)
     note = describe(tasks, out, seeds, minutes, steps)
@@ -95,6 +101,14 @@ def compare(
     asked = {(task.cell.name, task.config.seed) for task in tasks}
     lost = [r for r in read_results(out) if "failed" in r and (r["cell"], r["seed"]) in asked]
     return text, len(lost)
+
+
+def metric_name(text: str) -> str:
+    """Return the column that `text` names in any case; ValueError if there is none."""
+    known = {name.lower(): name for name in (*MEANS, *POOLED)}
+    if text.lower() not in known:
+        raise unknown("metric", text, known.values())
+    return known[text.lower()]
 
 
 def plan(
@@ -133,7 +147,7 @@ def refuse_other_budget(tasks: Sequence[Task], out: Path) -> None:
         varied = json.loads(result.read_text()).get("settings", {})
         theirs = common(flat(yaml.safe_load(file.read_text())), varied)
         for key in ours.keys() & theirs.keys():
-            if ours[key] != theirs[key]:
+            if not same(key, ours[key], theirs[key], file.with_suffix("")):
                 raise InputError(
                     f"{file.parent}: has {key} {theirs[key]}, where {ours[key]} is asked for; one "
                     "table would hold both: choose another --out"
@@ -145,6 +159,21 @@ def common(settings: Mapping[str, Any], varied: Collection[str]) -> dict[str, An
     shared = {key: value for key, value in settings.items() if key.startswith("data.")}
     shared |= {key: settings[key] for key in BUDGET if key in settings}
     return {key: value for key, value in shared.items() if key not in varied}
+
+
+def same(key: str, ours: Any, theirs: Any, run: Path) -> bool:
+    """Tell whether a setting is that of `run`, which may have named the same place otherwise."""
+    if ours == theirs or not (key in PLACES and ours and theirs):
+        return bool(ours == theirs)
+    begun = Path.cwd() / begun_in(run)
+    return _place(key, ours, Path.cwd()) == _place(key, theirs, begun)
+
+
+def _place(key: str, text: str, folder: Path) -> str:
+    """Return a path or data sets, named in `folder`, in their one spelling."""
+    if key not in DATA_SETS:
+        return os.path.normpath(folder / text)
+    return " + ".join(os.path.normpath(part) for part in located(text, folder).split(" + "))
 
 
 def flat(settings: Mapping[str, Any], before: str = "") -> dict[str, Any]:
@@ -171,12 +200,16 @@ def check(task: Task, *, build: bool) -> None:
     """Raise ValueError where the task cannot be trained or another of its name lies there."""
     if build:
         spec, objective = spec_of(task.config), build_objective(task.config)
-        count(spec, (64, 64))
+        count(spec, [(1, spec.in_channels, 64, 64)])
         with torch.device("meta"):
             objective.check(build_from_spec(spec))
         warm_up(objective)
     asked = task.beside(".yaml")
-    if asked.is_file() and asked.read_text() != dump(task.config):
+    if not asked.is_file():
+        return
+    ours, theirs = (flat(yaml.safe_load(t)) for t in (dump(task.config), asked.read_text()))
+    keys = (ours.keys() | theirs.keys()) - {"run"}
+    if not all(same(key, ours.get(key), theirs.get(key), task.run) for key in keys):
         raise InputError(
             f"{task.run} was trained with other settings (see {asked}); choose another --out"
         )
@@ -220,11 +253,11 @@ def measure(task: Task) -> dict[str, Any]:
     model = Model.load(task.run, device=config.device, amp=config.amp)
     _, validation = open_sources(replace(config.data, cache=False), stored_names(task.run))
     clock = time.process_time if config.clock == "cpu" else time.perf_counter
-    scores, seconds = score_and_time(model, validation, clock)
+    scores, costs = score_and_time(model, validation, clock)
     last = Metrics(task.run, epochs=None, keep=2**62).rows[-1]
     return {
         "scores": scores.summary,
-        "costs": count(model.spec, validation[0].labels.shape) | seconds,
+        "costs": costs,
         "steps": int(last["step"]),
         "train_seconds": float(last["seconds"]),
         "device": str(model.device),
@@ -248,7 +281,10 @@ def report(out: Path, metric: str, note: str) -> str:
         if metric in r
     ]
     clock = "s per picture, network and clustering"
-    plot_tradeoff(out / "compare.png", points, quality=f"{metric} on validation", cost=clock)
+    plot_tradeoff(
+        out / "compare.png", points, quality=f"{metric} on validation", cost=clock,
+        rank=partial(rank, metric),
+    )  # fmt: skip
     return to_text(rows, metric)
 
 
@@ -274,6 +310,6 @@ def describe(
     return (
         f"Each run: {budget}{told}, seeds {', '.join(map(str, seeds))}; "
         f"{config.threads or env['threads']} threads of {env['cores']} cores, device "
-        f"{config.device}. MACs and memory of one picture's forward pass in float32; seconds are "
-        f"medians of {config.clock} time over the validation pictures."
+        f"{config.device}. MACs of all forward passes of one picture, memory of one pass in "
+        f"float32; seconds are medians of {config.clock} time over the validation pictures."
     )

@@ -24,6 +24,7 @@ from embedseg.models.heads import (
     transposed_head,
     with_first,
 )
+from embedseg.models.options import check_options
 from embedseg.models.position import position_channels, position_maps
 from embedseg.models.spatial import spatial_maps
 from embedseg.names import unknown
@@ -69,7 +70,8 @@ def build_network(  # noqa: PLR0913  (what a checkpoint stores of its network, f
             raise ValueError(f"{name} has no 3D form (ndim=3); use one of {', '.join(able)}")
         if key not in known:
             raise unknown(f"{name} option", key, [*known, "context"])
-    extra = position_channels(int(options.get("ndim", 2)), coordinates, waves)
+    check_options(name, builder, {"context": context or "", **options})
+    extra = position_channels(options.get("ndim", 2), coordinates, waves)
     backbone = builder(in_channels=in_channels + extra, **options)
     return EmbeddingNet(
         backbone,

@@ -1,7 +1,8 @@
 """Quality against cost: a point for each of several models, named, with the best ones joined."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from operator import neg
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -15,6 +16,9 @@ _AREA = (18.0, 260.0)  # points^2 of the smallest and largest disc
 _DECADES = 0.8  # costs spread over more of these are drawn on a logarithmic axis
 _TEXT = "#52585F"
 LETTER = 5.0  # points, of a letter of a name on an average, with a margin
+
+
+Rank = Callable[[float], float]
 
 
 class Box(NamedTuple):
@@ -41,10 +45,13 @@ class Point(NamedTuple):
     size: float = 1.0
 
 
-def plot_tradeoff(path: str | Path, points: Sequence[Point], *, quality: str, cost: str) -> None:
+def plot_tradeoff(
+    path: str | Path, points: Sequence[Point], *, quality: str, cost: str, rank: Rank = neg
+) -> None:
     """Draw `points`: cost to the right, quality upwards; the area of a disc grows with its size.
 
-    The line joins the models that no other one beats in both; bars are standard deviations.
+    The line joins the models that no other one beats in both; bars are standard deviations. `rank`
+    is smaller for a better quality: by default the higher one.
     """
     with figure(path, *_SIZE) as fig:
         if not points:
@@ -53,7 +60,7 @@ def plot_tradeoff(path: str | Path, points: Sequence[Point], *, quality: str, co
         axis = fig.subplots()
         axis.set_xlabel(cost)
         axis.set_ylabel(quality)
-        best = frontier(points)
+        best = frontier(points, rank)
         axis.step(
             [p.cost for p in best], [p.quality for p in best], where="post", color="#B9BEC4",
             lw=1.2, zorder=1,
@@ -77,11 +84,14 @@ def _disc(share: float) -> float:
     return _AREA[0] + (_AREA[1] - _AREA[0]) * share
 
 
-def frontier(points: Sequence[Point]) -> list[Point]:
-    """Return the points that no cheaper or equally cheap one equals or beats, by cost."""
+def frontier(points: Sequence[Point], rank: Rank = neg) -> list[Point]:
+    """Return the points that no cheaper or equally cheap one equals or beats, by cost.
+
+    `rank` is smaller for a better quality.
+    """
     best: list[Point] = []
-    for point in sorted(points, key=lambda p: (p.cost, -p.quality)):
-        if not best or point.quality > best[-1].quality:
+    for point in sorted(points, key=lambda p: (p.cost, rank(p.quality))):
+        if not best or rank(point.quality) < rank(best[-1].quality):
             best.append(point)
     return best
 

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import os
 import shutil
 import statistics
 from pathlib import Path
@@ -12,7 +13,7 @@ import pytest
 from embedseg.cli import main
 from embedseg.commands.common import FAILED, INTERRUPTED, PARTLY_FAILED
 from embedseg.comparison.costs import count
-from embedseg.comparison.run import read_results, score_and_time
+from embedseg.comparison.run import metric_name, read_results, report, score_and_time
 from embedseg.comparison.table import short, summarise, to_markdown, to_text
 from embedseg.data import Dataset
 from embedseg.inference.spec import ModelSpec
@@ -127,6 +128,25 @@ def test_other_settings_under_one_name_are_refused(
     assert "was trained with other settings" in capsys.readouterr().err
 
 
+def test_a_comparison_is_the_same_wherever_it_and_its_data_are_named(
+    compared: Path, scenes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    monkeypatch.setattr("embedseg.comparison.run.work", lambda task: pytest.fail(str(task.run)))
+    moved = shutil.copytree(compared, tmp_path / "moved")
+    assert main(words(scenes, moved)) == 0
+    monkeypatch.chdir(scenes.parent)
+    assert main(words(Path(scenes.name), Path(os.path.relpath(compared)))) == 0
+    argv = words(scenes / ".." / scenes.name, moved)
+    more = ["--vary", "optimizer.ema=0.5"]  # of another name, so held against those in the folder
+    monkeypatch.setattr("embedseg.comparison.run.work", lambda _: None)
+    assert main([*argv, *more]) == 0
+    capsys.readouterr()
+    other = shutil.copytree(scenes, tmp_path / "other")
+    assert main(words(other, moved)) == FAILED
+    assert "was trained with other settings" in capsys.readouterr().err
+
+
 def test_a_failing_cell_does_not_stop_the_others(
     scenes: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -146,6 +166,10 @@ def test_a_failing_cell_does_not_stop_the_others(
         (["--vary", "backbone=enett"], "cell 'dice, enett': unknown model 'enett'"),
         (["--vary", "loss.options={delta: 1}"], "unknown loss.options 'delta'"),
         (["--metric", "SBT"], "did you mean 'SBD'"),
+        (
+            ["--vary", "network.options={width: wide},{width: 8}"],
+            "cell 'dice, options=width:wide': unet option width must be a whole number, got 'wide'",
+        ),
         (["--run", "x"], "--run is not for compare"),
         (["--seeds", "0,0"], "--seeds takes different"),
         (["--minutes", "1"], "--minutes or --steps"),
@@ -178,7 +202,7 @@ def test_rows_are_sorted_and_reasons_told() -> None:
 
 def test_memory_counts_what_lives_at_once() -> None:
     spec = ModelSpec(backbone="unet", options={"width": 4, "depth": 2}, embedding_dim=4)
-    small, large = count(spec, (64, 64)), count(spec, (128, 128))
+    small, large = (count(spec, [(1, 3, side, side)]) for side in (64, 128))
     weights = 4 * small["parameters"]
     assert large["macs"] == 4 * small["macs"]
     assert large["memory"] - weights == pytest.approx(4 * (small["memory"] - weights), rel=0.05)
@@ -193,6 +217,20 @@ def test_numbers_have_units() -> None:
 def test_frontier_leaves_out_what_is_beaten() -> None:
     points = [Point("a", 1, 0.5), Point("b", 2, 0.4), Point("c", 2, 0.6), Point("d", 3, 0.6)]
     assert [p.name for p in frontier(points)] == ["a", "c"]
+    assert [p.name for p in frontier(points, abs)] == ["a", "b"], "where less is better"
+
+
+def test_the_picture_joins_those_that_the_table_calls_better(
+    compared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out, drawn = shutil.copytree(compared, tmp_path / "out"), []
+    monkeypatch.setattr(
+        "embedseg.comparison.run.plot_tradeoff", lambda *_, rank, **__: drawn.append(rank)
+    )
+    for metric in ("SBD", "|DiC|", "DiC"):
+        report(out, metric, "")
+    sbd, dic, signed = drawn
+    assert sbd(0.9) < sbd(0.5) and dic(1.0) < dic(3.0) and signed(0.0) < signed(-1.0) < signed(2.0)
 
 
 def test_names_cover_neither_discs_nor_names(tmp_path: Path) -> None:
@@ -256,6 +294,11 @@ def test_a_seed_that_failed_is_told_wherever_it_stands() -> None:
         assert "a 1 of 2 seeds failed: the loss became nan" in to_text([row], "SBD")
     (row,) = summarise([bad], "SBD")
     assert to_text([row], "SBD").endswith("a failed: the loss became nan")
+
+
+def test_metrics_are_named_in_any_case() -> None:
+    names = ["sbd", "SBD", "ap50", "map", "|dic|", "dic"]
+    assert [metric_name(name) for name in names] == ["SBD", "SBD", "AP50", "mAP", "|DiC|", "DiC"]
 
 
 @pytest.mark.parametrize(("metric", "best"), [("DiC", "even"), ("|DiC|", "under"), ("SBD", "over")])
