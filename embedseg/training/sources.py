@@ -70,21 +70,21 @@ def _read(training: Dataset, validation: Dataset, spec: str) -> Dataset:
     """Return the training images in memory; those of validation are only looked at."""
     try:
         training = training.in_memory()
-        empty = True
-        for name in dict.fromkeys(validation.names):  # not kept: they may be large
-            empty = empty and not (validation.load(name).labels > 0).any()
+        # not kept: they may be large
+        names = dict.fromkeys(validation.names)
+        judged = [bool((validation.load(name).labels > 0).any()) for name in names]
     except InputError as error:
         raise InputError(f"{error}; embedseg check-data lists all that is wrong") from error
-    if empty:
-        raise InputError(
-            f"{spec}: no validation image has an instance (every label is 0), so that nothing can "
-            "be judged; hold out others, by --val-list or --val"
-        )
     ids = [np.unique(sample.labels[sample.labels > 0]).tolist() for sample in training]
     if not any(ids):
         raise InputError(
             f"{spec}: no training image has an instance (every label is 0); run "
             "embedseg check-data on it"
+        )
+    if not any(judged):
+        raise InputError(
+            f"{spec}: no validation image has an instance (every label is 0), so that nothing can "
+            "be judged; hold out others, by --val-list or --val"
         )
     masks = masks_instead(ids)
     if masks:
