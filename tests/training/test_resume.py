@@ -119,7 +119,7 @@ def test_pictures_added_since_change_nothing(tmp_path: Path, monkeypatch) -> Non
 def test_lists_of_repeated_and_joined_data_are_kept(tmp_path: Path, monkeypatch) -> None:
     many, few = write_folder(tmp_path / "many", count=6), tmp_path / "few"
     shutil.copytree(many, few, ignore=shutil.ignore_patterns("*[024].png"))
-    lines = "leaves:2,size=48,leaves=3-4"
+    lines = "leaves:2,size=64,leaves=6-9"
     data = [f"--data=2*folder:{few} + 3*{lines}", f"--val={lines.replace('2', '2,9', 1)}"]
     whole = train(read_config(arguments(few, tmp_path / "whole", *SHORT, *data)))
     config = read_config(arguments(few, tmp_path / "run", *SHORT, *data))
