@@ -113,7 +113,7 @@ def report(model: Model, files: list[Path], out: Path, repeats: int) -> None:
             model, files, out, products=["labels"]
         ),
         "predict: and overlay": lambda: predict_files(model, files, out),
-        "predict: of JPEG, and overlay": lambda: predict_files(model, jpegs, out),
+        "predict: of JPEG, and overlay": lambda: predict_files(model, jpegs, out / "jpegs"),
     }
     seconds = in_turns(works, repeats)
     count = sum(len(model.segment(p)) for p in pictures)
