@@ -79,6 +79,7 @@ def test_a_time_limit_ends_both_at_one_step(scenes: Path, tmp_path: Path) -> Non
     assert same_weights(tmp_path / "run")
 
 
+@pytest.mark.slow
 def test_side_heads_are_trained_in_two(scenes: Path, tmp_path: Path) -> None:
     """Those of the seed head, which nothing reads, do not stop it."""
     options = [
@@ -93,6 +94,7 @@ def test_side_heads_are_trained_in_two(scenes: Path, tmp_path: Path) -> None:
     assert same_weights(tmp_path / "run")
 
 
+@pytest.mark.slow
 def test_one_image_for_each_process_is_told_by_the_batch(scenes: Path, tmp_path: Path) -> None:
     options = ["--network.backbone=bisenet", "--network.options={width: 8}"]
     for text in in_two(["train", *arguments(scenes, tmp_path / "run", *options)]):
