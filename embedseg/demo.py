@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from shlex import quote
 
 from embedseg.data import Dataset, Sample, open_dataset
 from embedseg.inference.result import Segmentation
@@ -71,7 +72,7 @@ def replacing(out: Path) -> Iterator[None]:
             move_all(earlier, out)
             earlier.rmdir()
         elif isinstance(error, KeyboardInterrupt) and (out / "run" / "config.yaml").is_file():
-            go_on = f"its training goes on with: embedseg train --resume {out / 'run'}"
+            go_on = f"its training goes on with: embedseg train --resume {quote(str(out / 'run'))}"
             raise KeyboardInterrupt(go_on) from None
         raise
     shutil.rmtree(earlier, ignore_errors=True)

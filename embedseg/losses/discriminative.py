@@ -17,6 +17,7 @@ from embedseg.losses.discriminative_options import (
     Norm,
     Normalization,
     check_options,
+    named,
     push_margin,
 )
 from embedseg.losses.instance_sums import (
@@ -109,14 +110,7 @@ def discriminative_loss(  # noqa: PLR0913  (named variants of one published loss
     with distance="euclidean", and "torch" otherwise; both give the same to rounding. Within
     torch.compile and the transforms of torch.func it is always "torch".
     """
-    numbers = {
-        "delta_v": delta_v,
-        "delta_d": delta_d,
-        "alpha": alpha,
-        "beta": beta,
-        "gamma": gamma,
-        "size_weighting": size_weighting,
-    }
+    numbers = named(delta_v, delta_d, alpha, beta, gamma, size_weighting)
     check_options(numbers, hinge, normalization, norm, distance, push_neighbours, backend)
     margin = push_margin(delta_d, hinge)
     _check_inputs(embedding, labels, semantic, background_as_instance)
@@ -157,14 +151,7 @@ class DiscriminativeLoss(nn.Module):
         backend: Backend = "auto",
     ) -> None:
         super().__init__()
-        numbers = {
-            "delta_v": delta_v,
-            "delta_d": delta_d,
-            "alpha": alpha,
-            "beta": beta,
-            "gamma": gamma,
-            "size_weighting": size_weighting,
-        }
+        numbers = named(delta_v, delta_d, alpha, beta, gamma, size_weighting)
         check_options(numbers, hinge, normalization, norm, distance, push_neighbours, backend)
         self.options: dict[str, Any] = {
             **numbers,

@@ -12,11 +12,17 @@ Norm = Literal["l1", "l2"]
 Distance = Literal["euclidean", "cosine"]
 Backend = Literal["auto", "torch", "numba"]
 _MAX_NEIGHBOUR_DISTANCE = 100  # pixels; the search looks at every offset within it
+NUMBERS = ("delta_v", "delta_d", "alpha", "beta", "gamma", "size_weighting")
 
 
 def push_margin(delta_d: float, hinge: Hinge) -> float:
     """Return the distance beyond which means are not pushed."""
     return delta_d if hinge == "lanenet" else 2 * delta_d
+
+
+def named(*values: float) -> dict[str, float]:
+    """Return the numbers of the loss, in the order of NUMBERS, by their names."""
+    return dict(zip(NUMBERS, values, strict=True))
 
 
 def check_options(
