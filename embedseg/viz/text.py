@@ -1,6 +1,7 @@
-"""Writing words on pictures with Pillow's own font, so that every machine draws the same."""
+"""Writing words on pictures with fonts that come with packages: every machine draws the same."""
 
 from functools import cache
+from pathlib import Path
 from typing import cast
 
 import numpy as np
@@ -13,13 +14,18 @@ SHADOW = (0, 0, 0)
 
 
 @cache
-def _font(size: int) -> ImageFont.FreeTypeFont:
-    return cast(ImageFont.FreeTypeFont, ImageFont.load_default(size))
+def _font(size: int, plain: bool) -> ImageFont.FreeTypeFont:
+    """Return Pillow's own font, which has ASCII alone, or Matplotlib's where that will not do."""
+    if plain:
+        return cast(ImageFont.FreeTypeFont, ImageFont.load_default(size))
+    from matplotlib import get_data_path
+
+    return ImageFont.truetype(Path(get_data_path(), "fonts", "ttf", "DejaVuSans.ttf"), size)
 
 
 def text_width(text: str, size: int) -> int:
     """Width of `text` in pixels."""
-    return round(_font(size).getlength(text))
+    return round(_font(size, text.isascii()).getlength(text))
 
 
 def write(
@@ -39,5 +45,6 @@ def write(
     canvas = Image.fromarray(np.ascontiguousarray(picture))
     draw = ImageDraw.Draw(canvas)
     for text, x, y in words:
-        draw.text((x, y), text, color, _font(size), anchor, stroke_width=halo, stroke_fill=SHADOW)
+        font = _font(size, text.isascii())
+        draw.text((x, y), text, color, font, anchor, stroke_width=halo, stroke_fill=SHADOW)
     return np.asarray(canvas).copy()

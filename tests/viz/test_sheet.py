@@ -8,6 +8,7 @@ from PIL import Image
 
 from embedseg.viz import SheetRow, sample_sheet, write_sample_sheet
 from embedseg.viz.sheet import BASIS
+from embedseg.viz.text import text_width, write
 
 from .scenes import discs, embed, photo
 
@@ -38,6 +39,13 @@ def test_mixed_sizes_strides_and_empty_foreground():
         SheetRow(photo(wide), "b", wide, wide, embed(wide), wide > 0),
     ]
     assert sample_sheet(rows, tile=90)[0].shape[1] == 5 * 96 + 6
+
+
+def test_names_of_other_alphabets_can_be_read():
+    ground = np.zeros((20, 20, 3), np.uint8)
+    drawn = {write(ground, [(letter, 2, 2)]).tobytes() for letter in "aäößñçåøжλ"}
+    assert len(drawn) == 10  # not boxes, one like the other
+    assert text_width("жж", 12) > text_width("ж", 12) > 0
 
 
 def test_no_rows():
