@@ -19,7 +19,6 @@ from embedseg.io.label_files import bare_stem
 from embedseg.io.output_names import unique_names
 from embedseg.metrics import score_image
 from embedseg.model import Model
-from embedseg.names import unknown
 from embedseg.predict import Outcome
 from embedseg.viz import (
     SummaryRow,
@@ -31,7 +30,7 @@ from embedseg.viz import (
 )
 from embedseg.viz.explorer_data import resize_labels
 from embedseg.viz.pca import PcaBasis
-from embedseg.viz.projection import METHODS
+from embedseg.viz.projection import check_method
 
 INDEX = "index.html"
 _THUMB = 480  # pixels of the longer side of an overlay that waits for the index page
@@ -72,8 +71,7 @@ def visualize_files(
     is in the outcome. Raises InputError where `truth` holds nothing for any picture.
     """
     for method in scatter:
-        if method not in METHODS:
-            raise unknown("scatter", method, METHODS)
+        check_method(method)
     true_files = find_truths(truth, images) if truth else {}
     check_folder(out)
     outcome, cards = Outcome(), list[SummaryRow]()

@@ -1,6 +1,7 @@
 """Embeddings brought to two dimensions: PCA and LDA (linear, keep distances), t-SNE, UMAP."""
 
 from collections.abc import Callable
+from importlib.util import find_spec
 from typing import NamedTuple
 
 import numpy as np
@@ -70,13 +71,9 @@ def tsne(vectors: Array, seed: int = 0) -> Floats:
 
 def umap(vectors: Array, seed: int = 0) -> Floats:
     """Points (2, N) by UMAP (McInnes et al., 2018), which is an extra."""
-    try:
-        from umap import UMAP
-    except ImportError as error:
-        raise ValueError(
-            "method 'umap' needs a package that is not installed; "
-            "run: pip install umap-learn, or use method='tsne'"
-        ) from error
+    check_method("umap")
+    from umap import UMAP
+
     model = UMAP(n_neighbors=min(15, vectors.shape[1] - 1), random_state=seed)
     return np.asarray(model.fit_transform(vectors.T), np.float64).T
 
@@ -96,8 +93,18 @@ METHODS: dict[str, Callable[[Array, Array], Floats]] = {
 LINEAR = ("pca", "lda")  # distances in the plane are projections of true distances
 
 
+def check_method(method: str) -> None:
+    """Raise ValueError where a method is unknown or its package is not installed."""
+    if method not in METHODS:
+        raise unknown("scatter", method, METHODS)
+    if method == "umap" and find_spec("umap") is None:
+        raise ValueError(
+            "scatter 'umap' needs a package that is not installed; "
+            "run: pip install umap-learn, or use 'tsne'"
+        )
+
+
 def to_plane(vectors: Array, labels: Array, method: str) -> Floats:
     """Points (2, N) of vectors (E, N), N >= 1, with labels (N,), by a method of METHODS."""
-    if method not in METHODS:
-        raise unknown("method", method, METHODS)
+    check_method(method)
     return METHODS[method](vectors, labels)

@@ -4,6 +4,7 @@ import json
 import os
 import re
 import shutil
+import sys
 import webbrowser
 from pathlib import Path
 
@@ -196,3 +197,14 @@ def test_the_index_holds_what_was_done(
     done = {f"scene{k}.html" for k in range(4) if f'href="scene{k}.html"' in index}
     assert done == {p.name for p in out.glob("scene*.html")}
     assert len(done) == (3 if code == PARTLY_FAILED else 1)
+
+
+def test_a_scatter_that_needs_a_package_is_refused_before_the_work(
+    tiny_run: Path, scenes: Path, tmp_path: Path, capsys: Said, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "umap", None)
+    out = tmp_path / "out"
+    words = ("--scatter", "pca", "umap", "--out", out)
+    assert visualize(tiny_run, scenes / "images", *words) == FAILED
+    said = capsys.readouterr().err
+    assert said.count("pip install umap-learn") == 1 and not out.exists()
