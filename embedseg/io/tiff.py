@@ -36,7 +36,7 @@ def read_tiff(path: Path, *, upright: bool = False) -> Stored:
         if len(file.series) > 1:
             shape = " x ".join(map(str, series.shape))
             _log.warning(
-                "%s: holds %d pictures of different shapes; the first, %s, is read", path,
+                "%s: holds %d pictures; the first, %s, is read", path,
                 len(file.series), shape,
             )  # fmt: skip
         photometric = tifffile.PHOTOMETRIC(first.photometric).name
@@ -60,7 +60,8 @@ def read_tiff(path: Path, *, upright: bool = False) -> Stored:
 def _channels_last(pixels: npt.NDArray[Any], axes: str) -> Stored:
     """Move the sample axis S, or a channel axis C that means colour, to the end."""
     axis = axes.find("S") if "S" in axes else axes.find("C")
-    if axis < 0 or pixels.shape[axis] not in (1, 3, 4):
+    colours = (1, 3, 4) if "S" in axes else (1, 3)  # a fourth channel of a microscope is no alpha
+    if axis < 0 or pixels.shape[axis] not in colours:
         return Stored(pixels, "L")
     pixels = np.moveaxis(pixels, axis, -1)
     if pixels.shape[-1] == 1:

@@ -7,7 +7,7 @@ import pytest
 import tifffile
 from PIL import Image, ImageOps
 
-from embedseg.io import read_image, read_labels, write_labels
+from embedseg.io import InputError, read_image, read_labels, write_labels
 
 COLOURS = np.arange(4 * 6 * 3, dtype=np.uint8).reshape(4, 6, 3) * 3
 ORIENTATION = 274
@@ -56,6 +56,13 @@ def test_pictures_behind_the_first_are_told(
         file.write(COLOURS, photometric="rgb")
         file.write(COLOURS[::2, ::2], photometric="rgb")  # a preview, or another picture
     np.testing.assert_array_equal(read_image(tmp_path / "two.tif"), COLOURS)
-    assert "two.tif: holds 2 pictures of different shapes; the first, 4 x 6 x 3, is read" in (
-        caplog.text
-    )
+    assert "two.tif: holds 2 pictures; the first, 4 x 6 x 3, is read" in caplog.text
+
+
+def test_a_fourth_channel_of_a_microscope_is_not_dropped(tmp_path: Path) -> None:
+    channels = np.random.default_rng(0).integers(0, 4000, (4, 5, 6)).astype(np.uint16)
+    tifffile.imwrite(tmp_path / "a.tif", channels, imagej=True, metadata={"axes": "CYX"})
+    with pytest.raises(InputError, match=r"array of shape \(4, 5, 6\), not one image"):
+        read_image(tmp_path / "a.tif")
+    tifffile.imwrite(tmp_path / "b.tif", channels[:3], imagej=True, metadata={"axes": "CYX"})
+    assert read_image(tmp_path / "b.tif").shape == (5, 6, 3)
