@@ -16,6 +16,7 @@ from embedseg.io.label_files import MARKS, READ_SUFFIXES, bare_stem
 from embedseg.metrics import Scores
 from embedseg.metrics.table import Pair, score_image
 from embedseg.model import Model
+from embedseg.names import composed
 
 _log = logging.getLogger(__name__)
 
@@ -86,7 +87,8 @@ def label_files(folder: Path) -> dict[str, Path]:
         other = chosen.setdefault(bare_stem(path.stem), path)
         if other != path:
             raise InputError(f"{path}: {other.name} is of the same picture; keep one of them")
-    lone = [p.name for p in files if not {bare_stem(p.stem), p.stem.rpartition("_")[0]} & {*chosen}]
+    stems = {p.name: composed(p.stem) for p in files}
+    lone = [p for p, s in stems.items() if not {bare_stem(s), s.rpartition("_")[0]} & {*chosen}]
     if lone:
         _log.warning(
             "%s: %s is marked as labels by its name, so %d files that are not, such as %s, are "

@@ -1,7 +1,19 @@
-"""Refusing an unknown name with a suggestion: the one error of every registry."""
+"""Spelling of names, and refusing unknown ones with a suggestion: the one error of registries."""
 
+import unicodedata
 from collections.abc import Iterable
 from difflib import get_close_matches
+
+
+def composed(name: str) -> str:
+    r"""Return a name with each accented letter as one sign (Unicode's NFC), for comparison.
+
+    Some systems store the letter and its accent as two signs, which look the same.
+
+    >>> composed("Mu\u0308ller") == "M\u00fcller"
+    True
+    """
+    return unicodedata.normalize("NFC", name)
 
 
 def unknown(kind: str, name: str, choices: Iterable[str]) -> ValueError:

@@ -9,6 +9,7 @@ from embedseg.data.sample import Dataset
 from embedseg.data.splits import IMAGE_ENDINGS, find_splits
 from embedseg.io import InputError
 from embedseg.io.label_files import READ_SUFFIXES, bare_stem
+from embedseg.names import composed
 
 IMAGE_FOLDERS = ("images", "image", "imgs", "img")
 LABEL_FOLDERS = ("labels", "label", "masks", "mask", "instances")
@@ -90,7 +91,7 @@ def _by_stem(directory: str | Path | None, endings: tuple[str, ...]) -> dict[str
         raise InputError(f"{directory}: no such folder")
     for file in sorted(Path(directory).iterdir()):
         if file.suffix.lower() in endings and not file.name.startswith("."):
-            files.setdefault(file.stem, []).append(file)
+            files.setdefault(composed(file.stem), []).append(file)
     return files
 
 

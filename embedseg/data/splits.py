@@ -1,13 +1,14 @@
 """Splits of a data set: lists of names in text files, and K folds that keep groups together."""
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from embedseg.io import InputError
 from embedseg.io.listing import IMAGE_SUFFIXES
+from embedseg.names import composed
 
 IMAGE_ENDINGS = (*sorted(IMAGE_SUFFIXES), ".npy")
 
@@ -22,9 +23,10 @@ def read_names(path: Path, known: Iterable[str] = ()) -> list[str]:
         lines = path.read_text(encoding="utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"{path}: not a readable list of names ({error})") from error
-    samples = set(known)
-    names = [line.strip() for line in lines]
-    return [_bare(name, samples) for name in names if name and not name.startswith("#")]
+    samples = {composed(name): name for name in known}
+    names = [composed(line.strip()) for line in lines]
+    bare = [_bare(name, samples) for name in names if name and not name.startswith("#")]
+    return [samples.get(name, name) for name in bare]
 
 
 def read_groups(path: Path) -> list[list[str]]:
@@ -120,7 +122,7 @@ def _last(sample: str) -> str:
     return sample.rsplit("/", 1)[-1]
 
 
-def _bare(name: str, known: set[str]) -> str:
+def _bare(name: str, known: Collection[str]) -> str:
     """Cut the ending of an image file off a listed name, then `_rgb`, until it is known."""
     if name in known:
         return name

@@ -10,6 +10,7 @@ from embedseg.errors import InputError
 from embedseg.io.atomic import atomic_path
 from embedseg.io.pixels import read_stored
 from embedseg.labels import IGNORE
+from embedseg.names import composed
 
 LARGEST = int(np.iinfo(np.int32).max)
 ZLIB_LEVEL = 1  # half of the time of the usual 6; labels become a few kB either way
@@ -19,7 +20,8 @@ MARKS = ("_mask", "_masks", "_label", "_labels")  # at the end of a stem: the fi
 
 
 def bare_stem(stem: str) -> str:
-    """Return a stem without an ending such as _rgb or _label, which pairs carry."""
+    """Return a composed stem without an ending such as _rgb or _label, which pairs carry."""
+    stem = composed(stem)
     for mark in (*MARKS, "_rgb"):
         stem = stem.removesuffix(mark)
     return stem

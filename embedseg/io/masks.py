@@ -11,6 +11,7 @@ from embedseg.errors import InputError
 from embedseg.io.label_files import MARKS, SUFFIXES, read_labels
 from embedseg.io.listing import IMAGE_SUFFIXES
 from embedseg.io.pixels import read_stored
+from embedseg.names import composed
 
 ENDINGS = ("_fg", *MARKS, "")  # of a stem, the first goes before the others
 JPEG_START = b"\xff\xd8\xff"
@@ -31,7 +32,7 @@ class Masks(NamedTuple):
         files: dict[str, list[Path]] = {}
         for path in sorted(folder.iterdir(), key=lambda p: (p.suffix.lower() not in SUFFIXES, p)):
             if path.suffix.lower() in IMAGE_SUFFIXES.union(SUFFIXES):
-                files.setdefault(path.stem, []).append(path)
+                files.setdefault(composed(path.stem), []).append(path)
         return cls(folder, files)
 
     def read(self, picture: Path) -> NDArray[np.bool_]:
@@ -40,7 +41,7 @@ class Masks(NamedTuple):
         A stem followed by _fg or one of MARKS goes before the bare one, the picture's
         own stem before the one without _rgb.
         """
-        stem = picture.stem
+        stem = composed(picture.stem)
         for wanted in (stem, stem.removesuffix("_rgb")):
             for ending in ENDINGS:
                 for path in self.files.get(wanted + ending, ()):

@@ -3,6 +3,7 @@
 import logging
 import shutil
 from pathlib import Path
+from unicodedata import normalize
 
 import numpy as np
 import pytest
@@ -26,6 +27,13 @@ def test_two_files_of_one_picture_are_refused(tmp_path: Path) -> None:
     found = fill(tmp_path / "p", "a.png", "a.tif")
     with pytest.raises(InputError, match="keep one of them"):
         evaluate_folders(found, truth)
+
+
+def test_an_umlaut_may_be_spelled_as_two_signs(tmp_path: Path) -> None:
+    truth = fill(tmp_path / "t", normalize("NFC", "ü.png"))
+    found = fill(tmp_path / "p", normalize("NFD", "ü_labels.tif"))
+    scores, failures = evaluate_folders(found, truth)
+    assert len(scores.images) == 1 and not failures
 
 
 def test_one_file_is_scored_alone(tmp_path: Path) -> None:

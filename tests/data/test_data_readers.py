@@ -3,6 +3,7 @@
 import csv
 import pickle
 from pathlib import Path
+from unicodedata import normalize
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ import tifffile
 from PIL import Image
 
 from embedseg.data import Sample, cvppp, folder, open_dataset
+from embedseg.data.splits import read_names
 from embedseg.io import InputError
 
 LABELS = np.array([[0, 0, 1, 1], [0, 3, 3, 1], [7, 7, 3, 0]], np.uint8)
@@ -248,6 +250,18 @@ def test_spec_names_dataset_place_and_split(tmp_path):
         open_dataset(str(tmp_path))
     with pytest.raises(ValueError, match="must be written name:where"):
         open_dataset(str(root))
+
+
+def test_an_umlaut_may_be_spelled_as_two_signs(tmp_path):
+    """As file systems of Macs have it: the names look the same."""
+    one, two = normalize("NFC", "Müller 1"), normalize("NFD", "Müller 1")
+    for stored, listed in ((one, two), (two, one)):
+        root = write_pair(tmp_path / stored, stored)
+        (root / "labels" / f"{stored}.npy").rename(root / "labels" / f"{listed}_mask.npy")
+        (root / "val.txt").write_text(f"{listed}.png\n{stored}\n", encoding="utf-8")
+        data = folder(root)
+        assert data.names == [one] and data.splits["val"] == [one, one]
+        assert read_names(root / "val.txt", [two]) == [two, two]
 
 
 def test_dataset_slices_subsets_and_pickles(tmp_path):

@@ -1,6 +1,7 @@
 """Which file of a folder is taken for the foreground mask of a picture."""
 
 from pathlib import Path
+from unicodedata import normalize
 
 import numpy as np
 import pytest
@@ -73,3 +74,10 @@ def test_a_jpeg_is_no_mask(tmp_path: Path) -> None:
     Image.fromarray(np.eye(16, dtype=np.uint8) * 255).save(tmp_path / "y_fg.jpg")
     with pytest.raises(InputError, match="a JPEG is no mask"):
         Masks.of(tmp_path).read(tmp_path / "y.png")
+
+
+@pytest.mark.parametrize("forms", ["CD", "DC"])
+def test_a_mask_whose_umlaut_is_spelled_otherwise(tmp_path: Path, forms: str) -> None:
+    picture, mask = (normalize(f"NF{form}", "Müller") for form in forms)
+    grey(tmp_path / "masks" / f"{mask}_fg.png", 1)
+    assert Masks.of(tmp_path / "masks").read(tmp_path / f"{picture}.png").all()
