@@ -13,7 +13,7 @@ import numpy as np
 from embedseg.data.cvppp import RGB, cvppp, cvppp_pairs
 from embedseg.data.folder import folder, folder_pairs
 from embedseg.data.pairs import Pair
-from embedseg.data.sample import Dataset, Sample
+from embedseg.data.sample import SEMANTIC_IGNORE, Dataset, Sample
 from embedseg.io import InputError
 from embedseg.labels import split_components
 
@@ -103,7 +103,8 @@ def check_data(where: str | Path | Dataset) -> DataReport:
 
     Errors: files without a partner or with two, unreadable files, images and labels of different
     sizes, labels that are no ids (colours, fractions), broken split lists, nothing at all. Notes:
-    pictures without an instance, instances in several pieces, one and the same id in all labels.
+    pictures without an instance, instances in several pieces, one and the same id in all labels, a
+    255 that may mean ignore.
     One bad file never stops the rest; a missing folder raises InputError.
     """
     if isinstance(where, Dataset):
@@ -152,9 +153,17 @@ def _check(name: str, load: Callable[[], Sample]) -> SampleCheck:
     most = max(pieces.values(), default=0)
     if most >= MANY_PIECES:
         notes.append(f"{most} pieces have one id; if they are separate objects, number them apart")
+    notes += _ignored_elsewhere(ids.tolist())
     height, width = sample.labels.shape
     found = tuple(areas.tolist()), tuple(ids.tolist())
     return SampleCheck(name, None, tuple(notes), (height, width), *found)
+
+
+def _ignored_elsewhere(ids: list[int]) -> list[str]:
+    """Return a note where 255 stands apart from several ids, as tools write what is unknown."""
+    if len(ids) < 3 or SEMANTIC_IGNORE not in ids or SEMANTIC_IGNORE - 1 in ids:
+        return []
+    return [f"{SEMANTIC_IGNORE} is an object here; where it means ignore, write -1 (TIFF or NPY)"]
 
 
 def _sizes(checks: list[SampleCheck]) -> str:

@@ -72,6 +72,15 @@ def test_a_mask_of_classes_is_suspected(root):
     assert "12 pieces have one id; if they are separate objects" in check_data(root).notes[1]
 
 
+def test_a_255_that_may_mean_ignore_is_told(root):
+    add(root, "voc", np.where(GOOD == 0, 255, GOOD).astype(np.uint8))
+    note = "voc: 255 is an object here; where it means ignore, write -1 (TIFF or NPY)"
+    assert check_data(root).notes.count(note) == 1
+    many = np.arange(250, 262, dtype=np.uint16).reshape(3, 4)  # a number like its neighbours
+    add(root, "many", many)
+    assert not [n for n in check_data(root).notes if n.startswith("many")]
+
+
 def test_masks_of_the_foreground_are_suspected(root):
     for file in root.glob("*/*"):
         file.unlink()
