@@ -15,6 +15,7 @@ from embedseg.names import unknown
 METHODS = ("discriminative", "spatial")
 WITH_BANDWIDTH = ("mean_shift", "threshold", "centres")  # clusterers
 COMPONENTS = ("all", "largest", "split")
+LARGEST_SCALE = 16  # of a view: a picture's pixels and the memory they take grow with the square
 FORMAT = 1  # of the checkpoint; raised when an older reader could not understand a newer file
 
 
@@ -95,8 +96,10 @@ class ModelSpec:
             )
         if self.zoom:
             check_zoom(self.zoom, self.working_size, self.method)
-        if not self.tta_scales or not all(0 < s < math.inf for s in self.tta_scales):
-            raise ValueError(f"scales must be positive numbers, got {list(self.tta_scales)}")
+        if not self.tta_scales or not all(0 < s <= LARGEST_SCALE for s in self.tta_scales):
+            raise ValueError(
+                f"scales must be positive and at most {LARGEST_SCALE}, got {list(self.tta_scales)}"
+            )
         if not 0 < self.foreground_threshold < 1:
             raise ValueError(
                 f"foreground_threshold is a probability in (0, 1), got {self.foreground_threshold}"

@@ -235,6 +235,7 @@ def test_python_api(tiny_run: Path, scenes: Path, tmp_path: Path) -> None:
         (["predict", "nuclei", "{image}", "--bandwidth", "1"], "has no bandwidth to be set"),
         (["predict", "{run}", "{image}", "--scales", "inf"], "scales must be positive"),
         (["predict", "{run}", "{image}", "--scales", "nan"], "scales must be positive"),
+        (["predict", "{run}", "{image}", "--scales", "1e9"], "scales must be positive and at most"),
         (["predict", "{run}", "{image}", "--device", "cuda:7"], "cuda:7"),
         (["predict", "{broken}", "{image}"], "not a readable safetensors file"),
         (["predict", "{foreign}", "{image}"], "another program"),
