@@ -44,7 +44,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def add_curves(parser: argparse.ArgumentParser) -> None:
     """Add what says how curves are fitted."""
     parser.add_argument("--curve", choices=("polynomial", "spline"), default="polynomial")
-    parser.add_argument("--degree", type=int, default=3, help="of the polynomial (default: 3)")
+    parser.add_argument("--degree", type=int, help="of the polynomial (default: 3)")
     parser.add_argument(
         "--homography", type=Path, metavar="FILE",
         help="JSON with 3 rows of 3 numbers, of the picture's pixels: the road is straightened",
@@ -59,12 +59,14 @@ def make_finder(arguments: argparse.Namespace) -> "LaneFinder":
 
     if arguments.homography is not None and arguments.hnet is not None:
         raise ValueError("give either --homography or --hnet, not both")
+    if arguments.degree is not None and arguments.curve == "spline":
+        raise ValueError("--degree is a polynomial's; leave it or --curve spline out")
     plane = None if arguments.homography is None else read_homography(arguments.homography)
     hnet = None if arguments.hnet is None else load_hnet(arguments.hnet)
     return LaneFinder(
         load_model(arguments),
         method=arguments.curve,
-        degree=arguments.degree,
+        degree=LaneFinder.degree if arguments.degree is None else arguments.degree,
         homography=plane,
         hnet=hnet,
     )

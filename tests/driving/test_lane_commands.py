@@ -109,6 +109,10 @@ def test_one_picture_is_not_pictures(
         (["lanes", "predict", "lanes", "{}", "--out", "x", "--batch", "0"], "batch must be >= 1"),
         (["lanes", "predict", "lanes", "{}", "--out", "x", "--degree", "-1"], "degree must be"),
         (["lanes", "predict", "lanes", "{}", "--out", "x", "--rate", "5"], "goes with --track"),
+        (
+            ["lanes", "predict", "lanes", "{}", "--out", "x", "--curve", "spline", "--degree", "3"],
+            "--degree is a polynomial's",
+        ),
         (["evaluate", "a", "--format", "tusimple"], "compare files"),
         (["evaluate", "a", "b", "--categories", "c"], "go with --format"),
         (["evaluate", "a", "b", "--format", "culane", "--ignore-run-time"], "tusimple"),
