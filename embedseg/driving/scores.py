@@ -14,7 +14,6 @@ from embedseg.metrics.culane import LaneCounts, culane_score
 from embedseg.metrics.lanes import KEYS, MAX_RUN_TIME, TRUE_KEYS, check_record, tusimple_score
 
 logger = logging.getLogger(__name__)
-FORMATS = ("tusimple", "culane")
 THRESHOLDS = (0.5, 0.3)  # IoU; the benchmark's own and the looser one of its paper
 
 Rows = list[dict[str, Any]]

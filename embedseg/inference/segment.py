@@ -286,11 +286,10 @@ def _cluster_classes(
     founding = np.zeros(classes.shape, bool)
     labels = np.zeros(classes.shape, np.int32)
     closeness = np.ones(classes.shape, np.float32)
-    own = spec.clusterer_options.get("bandwidth", spec.default_bandwidth)
-    scale = float(getattr(estimator, "bandwidth", None) or own)
+    scale = float(getattr(estimator, "bandwidth", None) or spec.bandwidth)
     read, vectors = embedding
     flat = vectors.reshape(len(vectors), -1)
-    for index in range(1, spec.classes if spec.classes > 1 else 2):
+    for index in range(1, max(spec.classes, 2)):
         mask = classes == index
         if not mask.any():
             continue
@@ -328,7 +327,7 @@ def _cluster_maps(
     labels = np.zeros(classes.shape, np.int32)
     read, vectors = embedding
     flat = vectors.reshape(len(vectors), -1)
-    for index in range(1, spec.classes if spec.classes > 1 else 2):
+    for index in range(1, max(spec.classes, 2)):
         mask = classes == index
         found = tensor_to_numpy(estimator.fit_image(read, mask, **maps).labels_)
         if (found != NOISE).any():

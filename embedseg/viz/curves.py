@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from embedseg.viz.arrays import Array, Floats
-from embedseg.viz.style import figure
+from embedseg.viz.style import figure, say
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -35,7 +35,7 @@ def plot_metrics(csv_path: str | Path, png_path: str | Path) -> None:
     width = _PANEL[0] * max(1, len(panels))
     with figure(png_path, width, _PANEL[1]) as fig:
         if not panels:
-            fig.text(0.5, 0.5, "no finished epoch yet", ha="center", va="center", color="#52585F")
+            say(fig, "no finished epoch yet")
             return
         axes = fig.subplots(1, len(panels), squeeze=False)[0]
         for axis, (title, names) in zip(axes, panels.items(), strict=True):
