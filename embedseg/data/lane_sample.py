@@ -1,12 +1,15 @@
 """A road picture with its lanes: `LaneSample`, whose labels are the lanes drawn as strokes."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from embedseg._cv2 import cv2
 from embedseg.data.sample import Sample
+from embedseg.io import read_image
 from embedseg.lanes.polylines import Lanes, Size, resized
 
 
@@ -46,3 +49,10 @@ def lane_sample(
     from embedseg.lanes.masks import draw_lanes  # numba: not at import
 
     return LaneSample(image, draw_lanes(placed, width=width), None, name, placed, width)
+
+
+def load_lanes(
+    root: Path, lanes: Mapping[str, Lanes], size: Size | None, width: float, name: str
+) -> LaneSample:
+    """Read one of the pictures below `root`; the others of these `lanes` have other names."""
+    return lane_sample(read_image(root / name), lanes[name], size=size, width=width, name=name)

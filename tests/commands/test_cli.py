@@ -305,6 +305,7 @@ def test_unknown_option_of_train_is_refused(capsys: pytest.CaptureFixture[str]) 
         ("train --epochs many --data x", 2, 'embedseg train: Parser key "epochs"'),
         ("predict leaf x --outt=y", 2, "predict: unknown option '--outt'; did you mean '--out'?"),
         ("demo much", 2, "embedseg demo: unknown argument 'much'; embedseg demo --help"),
+        ("--foo predict leaf x", 2, "embedseg: unknown option '--foo'; embedseg --help lists all"),
         ("predct leaf x", 1, "embedseg: unknown command 'predct'; did you mean 'predict'?"),
     ],
 )  # fmt: skip
