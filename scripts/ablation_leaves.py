@@ -18,7 +18,7 @@ from leaf_folds import describe_groups, write_folds
 
 from embedseg.comparison.cells import Cell
 from embedseg.comparison.run import compare, describe, plan, read_results
-from embedseg.io import atomic_path
+from embedseg.io import write_text
 from embedseg.names import unknown
 
 COLOURS = ("brightness", "contrast", "saturation", "hue", "blur", "noise")
@@ -83,8 +83,7 @@ def ablate(
         tasks = plan(chosen[:1], here, out / f"fold{number}", **budget)
         note = describe(tasks, out / f"fold{number}", [0], minutes, steps)
         text = to_markdown(out, folds, f"{note}\n{describe_groups(data, folds)}.")
-        with atomic_path(out / "ablation.md") as temporary:
-            temporary.write_text(text)
+        write_text(out / "ablation.md", text)
     return (out / "ablation.md").read_text()
 
 

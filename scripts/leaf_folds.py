@@ -4,7 +4,7 @@ from pathlib import Path
 
 from embedseg.data import open_dataset
 from embedseg.data.splits import grouped_folds
-from embedseg.io import atomic_path
+from embedseg.io import write_text
 
 Lists = tuple[Path, Path]
 
@@ -19,11 +19,9 @@ def write_folds(data: str, count: int, out: Path, *, seed: int = 0) -> list[List
     folds = []
     for number, names in enumerate(grouped_folds(samples.names, samples.groups, count, seed)):
         folder = out / f"fold{number}"
-        folder.mkdir(parents=True, exist_ok=True)
         files = folder / "train.txt", folder / "val.txt"
         for file, part in zip(files, names, strict=True):
-            with atomic_path(file) as temporary:
-                temporary.write_text("\n".join(part) + "\n")
+            write_text(file, "\n".join(part) + "\n")
         folds.append(files)
     return folds
 

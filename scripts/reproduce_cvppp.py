@@ -24,7 +24,7 @@ from leaf_worst import show_worst, worst_of
 
 from embedseg.data.splits import read_names
 from embedseg.evaluate import evaluate_model
-from embedseg.io import InputError, atomic_path
+from embedseg.io import InputError, atomic_path, write_text
 from embedseg.model import Model, find_weights
 from embedseg.training.loop import train
 from embedseg.training.options import read_config, resumed_config
@@ -73,15 +73,13 @@ def reproduce(
             raise InputError(f"{out} holds the scores of {found[-1]['run']}; choose another --out")
         protocol = describe_groups(data, folds) if folds else f"one split, {part[1].name}"
         text = table(found, protocol, len(parts), run or folder / "run")
-        with atomic_path(out / "table.md") as temporary:
-            temporary.write_text(text)
+        write_text(out / "table.md", text)
     tables = [
         (out / f"fold{number}" / "predicted_foreground.csv", Path(part["run"]))
         for number, part in enumerate(found)
     ]
     text += "\n" + show_worst(data, worst_of(tables, WORST), out) + "\n"
-    with atomic_path(out / "table.md") as temporary:
-        temporary.write_text(text)
+    write_text(out / "table.md", text)
     return text
 
 
@@ -107,8 +105,7 @@ def score(run: Path, data: str, names: Path, folder: Path) -> None:
         with atomic_path(folder / f"{word}_foreground.csv") as temporary:
             scores.to_csv(temporary)
         summary[word] = scores.summary
-    with atomic_path(folder / "scores.json") as temporary:
-        temporary.write_text(json.dumps(summary, indent=1))
+    write_text(folder / "scores.json", json.dumps(summary, indent=1))
 
 
 def table(found: Sequence[Any], protocol: str, count: int, run: Path) -> str:
