@@ -13,13 +13,12 @@ OUT/foldN/*.csv has every picture.
 import argparse
 import json
 import logging
-import statistics
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from leaf_folds import Lists, describe_groups, write_folds
+from leaf_folds import Lists, describe_groups, spread, write_folds
 from leaf_worst import show_worst, worst_of
 
 from embedseg.data.splits import read_names
@@ -127,12 +126,6 @@ def table(found: Sequence[Any], protocol: str, count: int, run: Path) -> str:
         f"{hardware}, torch {env['packages']['torch']}. The pictures of the rows differ.",
     ]
     return "\n".join([*lines, "", *notes, ""])
-
-
-def spread(values: Sequence[float], digits: int) -> str:
-    """Return mean and standard deviation."""
-    mean = f"{statistics.fmean(values):.{digits}f}"
-    return mean if len(values) < 2 else f"{mean} ± {statistics.stdev(values):.{digits}f}"
 
 
 def main() -> None:

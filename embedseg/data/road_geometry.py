@@ -151,7 +151,7 @@ def _offset(lane: Points, reference: Row, scale: Row) -> float:
     return float(((lane[:, 0] - reference[y]) * scale[y]).sum() / weight.sum())
 
 
-def generated_road(size: Size, rng: np.random.Generator, name: str = "") -> Road:
+def generated_road(size: Size, rng: np.random.Generator) -> Road:
     """Return a road of 2 to 6 lines drawn from the generator alone."""
     height, width = size
     focal = rng.uniform(0.7, 1.15) * width
@@ -175,7 +175,7 @@ def generated_road(size: Size, rng: np.random.Generator, name: str = "") -> Road
     reference = middle + np.interp(rows, y[::-1], (bend / z)[::-1]) * focal
     far = z <= rng.uniform(45, 110)
     columns = [middle + focal * (offset + bend[far]) / z[far] for offset in offsets]
-    lanes = lanes_of([np.c_[x, y[far]][::-1] for x in columns], size, name)
+    lanes = lanes_of([np.c_[x, y[far]][::-1] for x in columns], size)
     return _visible(
         Road(lanes, horizon, distance, scale, scale * squeeze, reference, tuple(offsets))
     )
