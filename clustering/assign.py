@@ -114,13 +114,6 @@ def merge_centres(
     return merged[kept].astype(centres.dtype), weight[kept], mapping.astype(np.int32)
 
 
-def consecutive(labels: Array) -> NDArray[np.int32]:
-    """Return labels renumbered 0..C-1 in the order of their values, NOISE kept."""
-    values, inverse = np.unique(labels, return_inverse=True)
-    shift = int(len(values) > 0 and values[0] == NOISE)
-    return (inverse - shift).astype(np.int32)
-
-
 def cluster_means(points: Array, labels: Array, n_clusters: int) -> Array:
     """Return the mean (C, E) of the points of each of the labels 0..n_clusters-1, none empty."""
     inside = labels != NOISE

@@ -12,6 +12,7 @@ from typing import Any, Self
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, ClusterMixin, clone
 from sklearn.utils.validation import validate_data
 
@@ -182,3 +183,8 @@ def tensor_to_numpy(values: Any) -> Array:
         values = values.numpy()
     array: Array = np.asarray(values)
     return array
+
+
+def plain_floats(values: Any) -> NDArray[np.float32]:
+    """Return a tensor or array-like as a contiguous numpy array of float32."""
+    return np.ascontiguousarray(tensor_to_numpy(values), np.float32)

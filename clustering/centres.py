@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from clustering.base import checked_image, on_device, tensor_to_numpy
+from clustering.base import checked_image, plain_floats
 from clustering.mean_shift import MeanShift
 from clustering.nearest import Assignment, assign, drop_small
 from clustering.parameters import at_least
@@ -70,7 +70,7 @@ class CentreClustering(MeanShift):
         if centre is not None:
             self._check()
             embedding, mask = checked_image(embedding, mask)
-            self._peaks = vectors_at_peaks(embedding, _host(centre), self.threshold)
+            self._peaks = vectors_at_peaks(embedding, plain_floats(centre), self.threshold)
         try:
             return super().fit_image(embedding, mask)
         finally:
@@ -113,7 +113,7 @@ def vectors_at_peaks(embedding: Any, centre: Array, threshold: float) -> Array:
     found = np.empty((len(places), embedding.shape[0]), np.float32)
     for row, at in enumerate(places[order].tolist()):
         box = tuple(slice(max(0, k - AROUND), k + AROUND + 1) for k in at)
-        near = _host(embedding[(slice(None), *box)])[:, centre[box] > 0]
+        near = plain_floats(embedding[(slice(None), *box)])[:, centre[box] > 0]
         found[row] = np.where(np.isfinite(near), near, 0).mean(1)
     return found
 
@@ -125,8 +125,3 @@ def apart(vectors: Array, distance: float) -> Array:
         if not len(kept) or ((kept - vector) ** 2).sum(1).min() > distance**2:
             kept = np.concatenate([kept, vector[None]])
     return kept
-
-
-def _host(values: Any) -> Array:
-    array = tensor_to_numpy(values.cpu() if on_device(values) else values)
-    return np.ascontiguousarray(array, np.float32)

@@ -23,7 +23,7 @@ from clustering.assign import cluster_means
 from clustering.base import NOISE, PixelClusterer
 from clustering.condense import Condensed, Labels, condensed
 from clustering.nearest import assign, require_finite
-from clustering.parameters import above, at_least, whole
+from clustering.parameters import at_least, positive, whole
 from clustering.pixels import Array, Pixels, rows
 from clustering.spanning import single_linkage, spanning_tree
 from clustering.tensors import TensorPixels
@@ -153,7 +153,7 @@ class DBSCAN(_Density):
         self.n_threads = n_threads
 
     def _check(self) -> None:
-        above(self, "eps", 0, advice="try half the bandwidth")
+        positive(self, "eps", advice="try half the bandwidth")
         whole(self, "min_samples", 1, advice="try 50")
         whole(self, "n_threads", 1, none=True)
 

@@ -31,7 +31,7 @@ from clustering.assign import squared_distances
 from clustering.base import NOISE, PixelClusterer
 from clustering.modes import FAR, Hill, telling
 from clustering.nearest import Assignment, assign, drop_small, extend, require_finite
-from clustering.parameters import above, at_least, whole
+from clustering.parameters import at_least, positive, whole
 from clustering.pixels import Array, Pixels, rows, spread
 from clustering.tensors import TensorPixels
 
@@ -124,7 +124,7 @@ class MeanShift(PixelClusterer):
 
     def _check(self) -> None:
         if self.bandwidth is not None:
-            above(self, "bandwidth", 0, advice="for delta_v=0.5, delta_d=1.5 use about 1.5")
+            positive(self, "bandwidth", advice="for delta_v=0.5, delta_d=1.5 use about 1.5")
         whole(self, "min_points", 0, none=True)
         at_least(self, "border_step", 0, advice="0 ignores borders")
         whole(self, "n_threads", 1, none=True)

@@ -23,10 +23,10 @@ def at_least(owner: object, name: str, least: float, *, advice: str | None = Non
         _refuse(name, f">= {least}", getattr(owner, name), advice)
 
 
-def above(owner: object, name: str, bound: float, *, advice: str | None = None) -> None:
-    """Raise ValueError unless the parameter is a number > bound, which NaN is not."""
-    if not _number(owner, name, advice) > bound:
-        _refuse(name, f"> {bound}", getattr(owner, name), advice)
+def positive(owner: object, name: str, *, advice: str | None = None) -> None:
+    """Raise ValueError unless the parameter is a number > 0, which NaN is not."""
+    if not _number(owner, name, advice) > 0:
+        _refuse(name, "> 0", getattr(owner, name), advice)
 
 
 def _number(owner: object, name: str, advice: str | None) -> float:

@@ -14,9 +14,9 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from clustering.base import NOISE, PixelClusterer, checked_image, on_device, tensor_to_numpy
+from clustering.base import NOISE, PixelClusterer, checked_image, plain_floats, tensor_to_numpy
 from clustering.nearest import require_finite
-from clustering.parameters import above, at_least, whole
+from clustering.parameters import at_least, positive, whole
 from clustering.pixels import Pixels
 from clustering.tensors import TensorPixels
 
@@ -65,8 +65,8 @@ class SpatialClustering(PixelClusterer):
 
     def fit(self, X: Any, y: None = None, *, seed: Any = None, log_precision: Any = None) -> Self:
         """Cluster the points X (N, E); see the class."""
-        precision = None if log_precision is None else _host(log_precision).T
-        self._maps = (None if seed is None else _host(seed), precision)
+        precision = None if log_precision is None else plain_floats(log_precision).T
+        self._maps = (None if seed is None else plain_floats(seed), precision)
         try:
             return super().fit(X, y)
         finally:
@@ -113,11 +113,11 @@ class SpatialClustering(PixelClusterer):
         self.cluster_centers_ = np.ascontiguousarray(centres.T)
 
     def _check(self) -> None:
-        above(self, "bandwidth", 0)
+        positive(self, "bandwidth")
         at_least(self, "seed_threshold", -np.inf)
-        above(self, "membership", 0)
+        positive(self, "membership")
         whole(self, "min_points", 0)
-        above(self, "max_overlap", 0)
+        positive(self, "max_overlap")
         if not self.membership < 1:
             raise ValueError(f"membership must be in (0, 1), got {self.membership}")
 
@@ -178,12 +178,7 @@ def nearest_of(points: Array, centres: Array, scales: Array) -> NDArray[np.int32
 
 def _inside(name: str, values: Any, shape: Any, mask: Flags) -> Array:
     """Return a map of this shape, (..., *S), at the True pixels of mask (*S): (..., N)."""
-    array = _host(values)
+    array = plain_floats(values)
     if array.shape != tuple(shape):
         raise ValueError(f"{name} {array.shape} does not fit the image; give {tuple(shape)}")
     return array[..., mask]
-
-
-def _host(values: Any) -> Array:
-    array = tensor_to_numpy(values.cpu() if on_device(values) else values)
-    return np.ascontiguousarray(array, np.float32)

@@ -20,7 +20,7 @@ from sklearn.utils import check_random_state
 from clustering import climbing
 from clustering.base import NOISE, PixelClusterer
 from clustering.nearest import Assignment, assign, drop_small, require_finite
-from clustering.parameters import above, at_least, whole
+from clustering.parameters import at_least, positive, whole
 from clustering.pixels import Array, Pixels, spread
 from clustering.tensors import TensorPixels
 
@@ -75,10 +75,10 @@ class ThresholdClustering(PixelClusterer):
         self.n_threads = n_threads
 
     def _check(self) -> None:
-        above(self, "bandwidth", 0, advice="the authors use delta_d = 1.5")
+        positive(self, "bandwidth", advice="the authors use delta_d = 1.5")
         at_least(self, "tol", 0)
         whole(self, "max_iter", 0)
-        above(self, "max_overlap", 0, advice="the authors use 0.5")
+        positive(self, "max_overlap", advice="the authors use 0.5")
         whole(self, "min_points", 0)
         at_least(self, "stop_below", 0)
         whole(self, "max_failures", 1)

@@ -78,16 +78,18 @@ def run(argv: Sequence[str]) -> int:
         raise unknown("command", argv[0], COMMANDS)
     arguments, rest = build_parser().parse_known_args(model_first(argv))
     if rest:
-        where = f"embedseg {argv[0]}"
-        print(f"{where}: {unknown_option(rest, options_of(argv[0]), where)}", file=sys.stderr)
+        name = argv[0] if argv[0] in COMMANDS else ""  # an option may stand before the command
+        where = f"embedseg {name}".strip()
+        print(f"{where}: {unknown_option(rest, options_of(name), where)}", file=sys.stderr)
         return WRONG_USAGE
     return int(arguments.run_command(arguments) or 0)
 
 
 def options_of(name: str) -> list[str]:
-    """Return the options of a command."""
+    """Return the options of a command, or those of all for ""."""
     parser = argparse.ArgumentParser()
-    COMMANDS[name][0](parser)
+    if name:
+        COMMANDS[name][0](parser)
     return [option for action in parser._actions for option in action.option_strings]
 
 
@@ -121,19 +123,9 @@ def build_parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _train(arguments: argparse.Namespace) -> int:  # noqa: ARG001  (every command is called alike)
-    """Never reached: `main` hands `train` over before argparse sees it."""
-    return train.run([])
-
-
-def _compare(arguments: argparse.Namespace) -> int:  # noqa: ARG001  (every command is called alike)
-    """Never reached, as `_train`."""
-    return compare.run([])
-
-
-COMMANDS: dict[str, Command] = {
-    "train": (add_nothing, _train, "train a network on labelled images"),
-    "compare": (add_nothing, _compare, "train several settings under one budget"),
+COMMANDS: dict[str, Command] = {  # the first two get their words before argparse sees them
+    "train": (add_nothing, lambda _: train.run([]), "train a network on labelled images"),
+    "compare": (add_nothing, lambda _: compare.run([]), "train several settings under one budget"),
     "predict": (predict.add_arguments, predict.run, "segment images with a trained model"),
     "visualize": (visualize.add_arguments, visualize.run, "pictures and a page to explore"),
     "evaluate": (evaluate.add_arguments, evaluate.run, "score label images or a model"),

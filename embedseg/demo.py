@@ -41,7 +41,7 @@ def run_demo(out: Path, minutes: float, device: str) -> str:
     run = train(replace(config, time_limit=minutes))
     model = Model.load(run, device=device)
     samples = open_dataset(HELD_OUT)
-    results = [replace(model.segment(sample.image), name=sample.name) for sample in samples]
+    results = [model.segment(sample.image).renamed(sample.name) for sample in samples]
     scores = score_images(
         (sample.name, result.labels, sample.labels, result.scores)
         for sample, result in zip(samples, results, strict=True)

@@ -10,7 +10,6 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from embedseg._cv2 import cv2
 from embedseg.evaluate import label_files
 from embedseg.inference.result import Segmentation
 from embedseg.inference.spec import ModelSpec
@@ -29,11 +28,10 @@ from embedseg.viz import (
     write_summary_page,
 )
 from embedseg.viz.explorer_data import resize_labels
+from embedseg.viz.html import shrunk
 from embedseg.viz.pca import PcaBasis
 from embedseg.viz.projection import check_method
-
-INDEX = "index.html"
-_THUMB = 480  # pixels of the longer side of an overlay that waits for the index page
+from embedseg.viz.summary import INDEX, THUMB
 
 Item = TypeVar("Item")
 
@@ -168,7 +166,7 @@ def explore(out: Path, seen: Seen, spec: ModelSpec, links: Mapping[str, str]) ->
         seen.truth,
         delta_v=spec.delta_v,
         delta_d=spec.delta_d,
-        bandwidth=None if spec.method == "spatial" else bandwidth_of(spec),
+        bandwidth=None if spec.method == "spatial" else spec.bandwidth,
         bandwidth_from="the model's" if "bandwidth" in spec.clusterer_options else "default",
         threshold=spec.foreground_threshold,
         min_points=options.get("min_points"),
@@ -183,11 +181,6 @@ def explore(out: Path, seen: Seen, spec: ModelSpec, links: Mapping[str, str]) ->
         name=seen.name,
         links=links,
     )
-
-
-def bandwidth_of(spec: ModelSpec) -> float:
-    """Return the bandwidth a model clusters with, or would with mean-shift."""
-    return float(spec.clusterer_options.get("bandwidth", spec.default_bandwidth))
 
 
 def draw(
@@ -236,10 +229,7 @@ def card(seen: Seen, links: Mapping[str, str]) -> SummaryRow:
     if seen.truth is not None:
         row = score_image(seen.name, result.labels, seen.truth).row()
         facts |= {"truth": len(np.unique(seen.truth[seen.truth > 0])), "SBD": row["SBD"]}
-    picture = overlay(picture_of(result), result.labels)
-    scale = min(1.0, _THUMB / max(picture.shape[:2]))
-    size = [max(1, round(scale * length)) for length in picture.shape[1::-1]]
-    small = cv2.resize(picture, size, interpolation=cv2.INTER_AREA).astype(np.uint8)
+    small = shrunk(overlay(picture_of(result), result.labels), THUMB)  # it waits for the page
     return SummaryRow(seen.name, small, links, facts)
 
 

@@ -14,11 +14,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from leaf_folds import describe_groups, write_folds
+from leaf_folds import describe_groups, spread, write_folds
 
 from embedseg.comparison.cells import Cell
 from embedseg.comparison.run import compare, describe, plan, read_results
-from embedseg.io import atomic_path
+from embedseg.io import write_text
 from embedseg.names import unknown
 
 COLOURS = ("brightness", "contrast", "saturation", "hue", "blur", "noise")
@@ -73,7 +73,6 @@ def ablate(
             raise unknown("cell", name, CELLS)
     chosen = [Cell(name, CELLS[name]) for name in cells or CELLS]
     words = ["--config", "leaves", "--data", data, "--clock", "cpu", *base]
-    note = ""
     for number, (training, validation) in enumerate(write_folds(data, folds, out)):
         if only and number not in only:
             continue
@@ -83,8 +82,7 @@ def ablate(
         tasks = plan(chosen[:1], here, out / f"fold{number}", **budget)
         note = describe(tasks, out / f"fold{number}", [0], minutes, steps)
         text = to_markdown(out, folds, f"{note}\n{describe_groups(data, folds)}.")
-        with atomic_path(out / "ablation.md") as temporary:
-            temporary.write_text(text)
+        write_text(out / "ablation.md", text)
     return (out / "ablation.md").read_text()
 
 
@@ -109,11 +107,6 @@ def to_markdown(out: Path, folds: int, note: str) -> str:
 
 def row_of(done: dict[int, Any], found: dict[tuple[str, int], Any]) -> str:
     """Return a cell's figures; the gain is over the recipe on the same folds."""
-
-    def mean(values: Sequence[float], digits: int = 3, sign: str = "") -> str:
-        text = f"{statistics.fmean(values):{sign}.{digits}f}"
-        return text if len(values) < 2 else f"{text} ± {statistics.stdev(values):.{digits}f}"
-
     scores = [r["scores"] for r in done.values()]
     gains = [
         r["scores"]["SBD"] - found[RECIPE, fold]["scores"]["SBD"]
@@ -122,10 +115,10 @@ def row_of(done: dict[int, Any], found: dict[tuple[str, int], Any]) -> str:
     ]
     return " | ".join(
         [
-            mean([s["SBD"] for s in scores]),
-            mean(gains, 3, "+") if gains else "",
-            mean([s["|DiC|"] for s in scores], 2),
-            mean([s["FgBgDice"] for s in scores]),
+            spread([s["SBD"] for s in scores]),
+            spread(gains, sign="+") if gains else "",
+            spread([s["|DiC|"] for s in scores], 2),
+            spread([s["FgBgDice"] for s in scores]),
             f"{statistics.fmean(r['steps'] for r in done.values()):.0f}",
             ", ".join(map(str, done)),
         ]

@@ -1,15 +1,17 @@
-"""Folds of a data set of plants, no plant in two: lists of names for `embedseg train`."""
+"""Folds of plants, no plant in two: lists of names for `embedseg train`; scores over them."""
 
+import statistics
+from collections.abc import Sequence
 from pathlib import Path
 
 from embedseg.data import open_dataset
 from embedseg.data.splits import grouped_folds
-from embedseg.io import atomic_path
+from embedseg.io import write_text
 
 Lists = tuple[Path, Path]
 
 
-def write_folds(data: str, count: int, out: Path, *, seed: int = 0) -> list[Lists]:
+def write_folds(data: str, count: int, out: Path) -> list[Lists]:
     """Write train.txt and val.txt into fold0, fold1, ... of `out` and return their paths.
 
     Pictures of one plant, as the data set's `plant_groups.json` tells, stay together. Raises
@@ -17,13 +19,11 @@ def write_folds(data: str, count: int, out: Path, *, seed: int = 0) -> list[List
     """
     samples = open_dataset(data)
     folds = []
-    for number, names in enumerate(grouped_folds(samples.names, samples.groups, count, seed)):
+    for number, names in enumerate(grouped_folds(samples.names, samples.groups, count)):
         folder = out / f"fold{number}"
-        folder.mkdir(parents=True, exist_ok=True)
         files = folder / "train.txt", folder / "val.txt"
         for file, part in zip(files, names, strict=True):
-            with atomic_path(file) as temporary:
-                temporary.write_text("\n".join(part) + "\n")
+            write_text(file, "\n".join(part) + "\n")
         folds.append(files)
     return folds
 
@@ -34,3 +34,9 @@ def describe_groups(data: str, count: int) -> str:
     if not samples.groups:
         return f"{count} folds of single pictures: no plant_groups.json tells which show one plant"
     return f"{count} folds; the {len(samples.groups)} groups of one plant's pictures stay together"
+
+
+def spread(values: Sequence[float], digits: int = 3, sign: str = "") -> str:
+    """Return the mean over folds and, of several, the standard deviation."""
+    mean = f"{statistics.fmean(values):{sign}.{digits}f}"
+    return mean if len(values) < 2 else f"{mean} ± {statistics.stdev(values):.{digits}f}"

@@ -1,6 +1,5 @@
 """The pictures a leaf model does worst on: a sheet to look at, and what went wrong in words."""
 
-import csv
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -9,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from embedseg.data import open_dataset
+from embedseg.io import read_rows
 from embedseg.model import Model, find_weights
 from embedseg.viz.compare import judge
 from embedseg.viz.sheet import SheetRow, write_sample_sheet
@@ -28,9 +28,8 @@ def worst_of(tables: Sequence[tuple[Path, Path]], count: int) -> list[Scored]:
     """Return the `count` pictures of least SBD in tables of scores, each with its run."""
     found = []
     for table, run in tables:
-        with table.open(newline="") as file:
-            rows = (row for row in csv.DictReader(file) if row["true"])  # not the means
-            found += [Scored(float(row["SBD"]), row["image"], run) for row in rows]
+        rows = (row for row in read_rows(table)[1] if row["true"])  # not the means
+        found += [Scored(float(row["SBD"]), row["image"], run) for row in rows]
     return sorted(found)[:count]
 
 

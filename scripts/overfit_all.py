@@ -29,7 +29,7 @@ from embedseg.data import Sample, open_dataset, resize
 from embedseg.device import autocast, choose_amp
 from embedseg.inference.normalise import normalise
 from embedseg.inference.spec import ModelSpec
-from embedseg.io import atomic_path
+from embedseg.io import write_text
 from embedseg.labels import relabel
 from embedseg.metrics import symmetric_best_dice
 from embedseg.model import Model, build_from_spec
@@ -108,12 +108,10 @@ def main() -> None:
     for name in sorted(set(arguments.names) - set(rows), key=parameters):
         run = RUNS.get(name, USUAL)._replace(**given)
         rows[name] = in_own_process(name, pictures, run, arguments.every, arguments.seconds)
-        with atomic_path(arguments.out) as temporary:
-            temporary.write_text(json.dumps(rows, indent=1))
+        write_text(arguments.out, json.dumps(rows, indent=1))
         print(line(name, rows[name]), flush=True)
     if arguments.markdown:
-        with atomic_path(arguments.markdown) as temporary:
-            temporary.write_text(table(rows))
+        write_text(arguments.markdown, table(rows))
 
 
 def cut(sample: Sample, size: int) -> Sample:

@@ -13,18 +13,17 @@ OUT/foldN/*.csv has every picture.
 import argparse
 import json
 import logging
-import statistics
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from leaf_folds import Lists, describe_groups, write_folds
+from leaf_folds import Lists, describe_groups, spread, write_folds
 from leaf_worst import show_worst, worst_of
 
 from embedseg.data.splits import read_names
 from embedseg.evaluate import evaluate_model
-from embedseg.io import InputError, atomic_path
+from embedseg.io import InputError, atomic_path, write_text
 from embedseg.model import Model, find_weights
 from embedseg.training.loop import train
 from embedseg.training.options import read_config, resumed_config
@@ -73,15 +72,13 @@ def reproduce(
             raise InputError(f"{out} holds the scores of {found[-1]['run']}; choose another --out")
         protocol = describe_groups(data, folds) if folds else f"one split, {part[1].name}"
         text = table(found, protocol, len(parts), run or folder / "run")
-        with atomic_path(out / "table.md") as temporary:
-            temporary.write_text(text)
+        write_text(out / "table.md", text)
     tables = [
         (out / f"fold{number}" / "predicted_foreground.csv", Path(part["run"]))
         for number, part in enumerate(found)
     ]
     text += "\n" + show_worst(data, worst_of(tables, WORST), out) + "\n"
-    with atomic_path(out / "table.md") as temporary:
-        temporary.write_text(text)
+    write_text(out / "table.md", text)
     return text
 
 
@@ -107,8 +104,7 @@ def score(run: Path, data: str, names: Path, folder: Path) -> None:
         with atomic_path(folder / f"{word}_foreground.csv") as temporary:
             scores.to_csv(temporary)
         summary[word] = scores.summary
-    with atomic_path(folder / "scores.json") as temporary:
-        temporary.write_text(json.dumps(summary, indent=1))
+    write_text(folder / "scores.json", json.dumps(summary, indent=1))
 
 
 def table(found: Sequence[Any], protocol: str, count: int, run: Path) -> str:
@@ -130,12 +126,6 @@ def table(found: Sequence[Any], protocol: str, count: int, run: Path) -> str:
         f"{hardware}, torch {env['packages']['torch']}. The pictures of the rows differ.",
     ]
     return "\n".join([*lines, "", *notes, ""])
-
-
-def spread(values: Sequence[float], digits: int) -> str:
-    """Return mean and standard deviation."""
-    mean = f"{statistics.fmean(values):.{digits}f}"
-    return mean if len(values) < 2 else f"{mean} ± {statistics.stdev(values):.{digits}f}"
 
 
 def main() -> None:

@@ -23,7 +23,7 @@ import torch
 import yaml
 
 from embedseg.evaluate import evaluate_model
-from embedseg.io import InputError, atomic_path
+from embedseg.io import InputError, atomic_path, write_text
 from embedseg.metrics import Scores
 from embedseg.model import Model, save_weights
 from embedseg.weights import FOLDER, LIMIT
@@ -72,15 +72,14 @@ def ship(
     words: dict[str, str],
     average: Sequence[Path] = (),
     folder: Path = FOLDER,
-    tolerance: float | None = None,
+    tolerance: float = TOLERANCE,
 ) -> Scores:
     """Write the shipped form of `run` into `folder` and return its scores on `data`.
 
     `words` holds title, trained_on, data_licence, protocol, preset and notes of the card; the runs
     of `average` are joined with `run`. Raises InputError, and leaves nothing behind, where the file
-    is too large or scores differently by more than `tolerance` (default: TOLERANCE).
+    is too large or scores differently by more than `tolerance`.
     """
-    tolerance = TOLERANCE if tolerance is None else tolerance
     model = Model.load(run, device="cpu", amp="off")
     if average:
         model.network.load_state_dict(mean_weights([run, *average]))
@@ -101,8 +100,7 @@ def ship(
                     "half precision"
                 )
         text = fill_card(model, run, name, temporary.stat().st_size, after, words)
-    with atomic_path(file.with_suffix(".md")) as temporary:
-        temporary.write_text(text, encoding="utf-8")
+    write_text(file.with_suffix(".md"), text)
     return after
 
 

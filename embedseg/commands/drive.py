@@ -6,21 +6,11 @@ from pathlib import Path
 
 from embedseg.commands.common import PARTLY_FAILED, counted, load_model
 
-ENDINGS = (
-    ".mp4", ".avi", ".mov", ".mkv", ".webm", ".m4v",
-    ".gif", ".wmv", ".flv", ".mpg", ".mpeg", ".3gp", ".ogv",
-)  # fmt: skip
-
-
-def is_video(path: str | Path) -> bool:
-    """Tell whether a path is a video, by its ending."""
-    return Path(path).suffix.lower() in ENDINGS
-
 
 def check(arguments: argparse.Namespace) -> None:
     """Raise ValueError for what does not fit together, before a model is loaded."""
     from embedseg.inference.result import DEFAULT_PRODUCTS
-    from embedseg.lanes.video import CODECS
+    from embedseg.lanes.video import CODECS, is_video
 
     if not is_video(arguments.out):
         raise ValueError(

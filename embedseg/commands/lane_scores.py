@@ -29,7 +29,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Print the lane score of prediction files against truth."""
     check(arguments)
     from embedseg.driving.scores import score_culane, score_tusimple, to_csv, to_json, to_table
-    from embedseg.io import atomic_path
+    from embedseg.io import write_text
 
     if arguments.format == "tusimple":
         rows = score_tusimple(
@@ -45,6 +45,5 @@ def run(arguments: argparse.Namespace) -> int:
     print(to_table(rows))
     for path, write in ((arguments.csv, to_csv), (arguments.json, to_json)):
         if path is not None:
-            with atomic_path(path) as temporary:
-                temporary.write_text(write(rows))
+            write_text(path, write(rows))
     return 0

@@ -51,7 +51,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Segment pictures; print what was written, report what failed."""
-    if drive.is_video(arguments.out) or drive.is_video(arguments.images[0]):
+    from embedseg.lanes.video import is_video
+
+    if is_video(arguments.out) or is_video(arguments.images[0]):
         if arguments.engine:
             raise ValueError("--engine goes with pictures; leave it out for a video")
         return drive.run(arguments)

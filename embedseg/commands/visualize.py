@@ -35,7 +35,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Write pictures and pages; print which page to open, report what failed."""
-    from embedseg.visualize import INDEX, visualize_files
+    from embedseg.visualize import visualize_files
+    from embedseg.viz.summary import INDEX
 
     images = list_pictures(arguments.images, arguments.out)
     outcome = visualize_files(

@@ -32,7 +32,7 @@ from embedseg.comparison.table import Result, rank, summarise, to_text, write_ta
 from embedseg.data.of_run import begun_in
 from embedseg.data.overlap import located
 from embedseg.device import set_threads
-from embedseg.io import InputError, atomic_path
+from embedseg.io import InputError, read_rows, write_text
 from embedseg.metrics.table import MEANS, POOLED
 from embedseg.model import Model, build_from_spec
 from embedseg.names import unknown
@@ -41,7 +41,7 @@ from embedseg.training.job import build_objective, spec_of
 from embedseg.training.loop import train
 from embedseg.training.objective import Objective
 from embedseg.training.options import resumed_config
-from embedseg.training.run_folder import Metrics, dump, environment, stored_names
+from embedseg.training.run_folder import dump, environment, stored_names
 from embedseg.training.sources import open_sources
 from embedseg.viz.tradeoff import Point, plot_tradeoff
 
@@ -233,8 +233,7 @@ def work(task: Task) -> None:
     asked = task.beside(".yaml")
     begun = (task.run / "config.yaml").is_file()
     if not asked.is_file():
-        with atomic_path(asked) as temporary:
-            temporary.write_text(dump(task.config))
+        write_text(asked, dump(task.config))
     result: dict[str, Any] = {"cell": task.cell.name, "seed": task.config.seed}
     try:
         train(resumed_config(task.run) if begun else task.config, resume=begun)
@@ -242,8 +241,8 @@ def work(task: Task) -> None:
     except (ValueError, torch.cuda.OutOfMemoryError) as error:
         result["failed"] = str(error).splitlines()[0]
         logger.error("%s, seed %d: %s", task.cell.name, task.config.seed, result["failed"])
-    with atomic_path(task.beside(".json")) as temporary:
-        temporary.write_text(json.dumps(result | {"settings": dict(task.cell.options)}, indent=1))
+    result["settings"] = dict(task.cell.options)
+    write_text(task.beside(".json"), json.dumps(result, indent=1))
 
 
 def measure(task: Task) -> dict[str, Any]:
@@ -254,12 +253,12 @@ def measure(task: Task) -> dict[str, Any]:
     _, validation = open_sources(replace(config.data, cache=False), stored_names(task.run))
     clock = time.process_time if config.clock == "cpu" else time.perf_counter
     scores, costs = score_and_time(model, validation, clock)
-    last = Metrics(task.run, epochs=None, keep=2**62).rows[-1]
+    _, rows = read_rows(task.run / "metrics.csv")
     return {
         "scores": scores.summary,
         "costs": costs,
-        "steps": int(last["step"]),
-        "train_seconds": float(last["seconds"]),
+        "steps": int(rows[-1]["step"]),
+        "train_seconds": float(rows[-1]["seconds"]),
         "device": str(model.device),
         "amp": model.amp,
     }

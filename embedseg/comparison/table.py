@@ -4,7 +4,6 @@ A result is what one run of a cell left behind: {"cell", "seed", "scores": {...}
 "steps", "train_seconds", ...}, or with "failed": reason in place of the figures.
 """
 
-import csv
 import json
 import math
 import statistics
@@ -12,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from embedseg.io import atomic_path
+from embedseg.io import write_rows, write_text
 
 Result = Mapping[str, Any]
 Row = dict[str, Any]
@@ -131,13 +130,7 @@ def write_tables(
         | dict(r.get("costs", {}))
         for r in results
     ]
-    columns = list(dict.fromkeys(key for row in flat for key in row))
-    with atomic_path(out / "results.csv") as temporary, temporary.open("w", newline="") as file:
-        writer = csv.DictWriter(file, columns, restval="")
-        writer.writeheader()
-        writer.writerows(flat)
-    with atomic_path(out / "results.json") as temporary:
-        content = {"metric": metric, "note": note, "cells": list(rows), "runs": list(results)}
-        temporary.write_text(json.dumps(content, indent=1) + "\n")
-    with atomic_path(out / "results.md") as temporary:
-        temporary.write_text(to_markdown(rows, metric, note))
+    write_rows(out / "results.csv", flat)
+    content = {"metric": metric, "note": note, "cells": list(rows), "runs": list(results)}
+    write_text(out / "results.json", json.dumps(content, indent=1) + "\n")
+    write_text(out / "results.md", to_markdown(rows, metric, note))

@@ -2,17 +2,19 @@
 
 from collections.abc import Callable
 
+from embedseg.augmentation import AugmentConfig
 from embedseg.data.check import DataReport, check_data
 from embedseg.data.copy_paste import copy_paste
 from embedseg.data.cvppp import cvppp
 from embedseg.data.folder import folder
+from embedseg.data.geometry import resize
 from embedseg.data.joined import open_joined
 from embedseg.data.lanes_specs import LANE_DATASETS
 from embedseg.data.leaves import leaves
 from embedseg.data.sample import SEMANTIC_IGNORE, Dataset, Sample
 from embedseg.data.splits import grouped_folds
 from embedseg.data.synthetic import draw_plant
-from embedseg.data.transforms import AugmentConfig, augment, resize
+from embedseg.data.transforms import augment
 
 DATASETS: dict[str, Callable[[str], Dataset]] = {
     "cvppp": cvppp,

@@ -20,6 +20,7 @@ from embedseg._cv2 import cv2
 from embedseg.augmentation import Border, Outside, Size, as_pair
 from embedseg.data.sample import SEMANTIC_IGNORE, Sample
 from embedseg.labels import BACKGROUND, IGNORE
+from embedseg.resizing import resize_image
 
 SHRINK_LIMIT: float = 0.6  # magnification below which linear sampling would skip pixels visibly
 INT16 = np.iinfo(np.int16)
@@ -136,17 +137,12 @@ def resize(sample: Sample, size: Size) -> Sample:
     height, width = as_pair(size)
     if min(height, width) < 1:
         raise ValueError(f"size must be >= 1 pixel, got {size}")
-    smaller = height * width < sample.labels.size
-    image = cv2.resize(
-        sample.image,
-        (width, height),
-        interpolation=cv2.INTER_AREA if smaller else cv2.INTER_LINEAR,
-    )
+    image = resize_image(sample.image, (height, width))
     labels = resize_nearest(sample.labels, (height, width))
     semantic = sample.semantic
     if semantic is not None:
         semantic = resize_nearest(semantic, (height, width))
-    return Sample(np.asarray(image, np.uint8), labels, semantic, sample.name)
+    return Sample(image, labels, semantic, sample.name)
 
 
 def resize_nearest(values: NDArray[Any], size: tuple[int, int]) -> NDArray[Any]:

@@ -6,8 +6,9 @@ nearest-neighbour sampling. A mirrored road is a road: ids stay with their lanes
 
 import numpy as np
 
+from embedseg.augmentation import AugmentConfig
 from embedseg.data.lane_sample import LaneSample
-from embedseg.data.transforms import AugmentConfig, change_light, ignore_slivers, move
+from embedseg.data.transforms import change_light, ignore_slivers, move
 from embedseg.labels import IGNORE
 from embedseg.lanes.masks import draw_lanes
 from embedseg.lanes.polylines import clipped, moved

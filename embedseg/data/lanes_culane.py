@@ -8,7 +8,7 @@ from embedseg.data.geometry import resize
 from embedseg.data.lane_sample import lane_sample
 from embedseg.data.sample import Dataset, Sample
 from embedseg.io import InputError, read_image, read_labels
-from embedseg.lanes.culane import ENDING, lines_path, read_culane, read_list
+from embedseg.lanes.culane import ENDING, lines_path, read_categories, read_culane, read_list
 from embedseg.lanes.polylines import Size
 
 LISTS = {
@@ -58,9 +58,7 @@ def _splits(root: Path) -> dict[str, list[str]]:
         path = next((root / "list" / f for f in files if (root / "list" / f).is_file()), None)
         if path is not None:
             splits[split] = read_list(path)
-    for path in sorted((root / "list" / "test_split").glob("test*_*.txt")):
-        splits[path.stem.partition("_")[2]] = read_list(path)
-    return splits
+    return splits | read_categories(root / "list" / "test_split")
 
 
 def _labelled(root: Path) -> list[Path]:

@@ -1,16 +1,13 @@
 """LaneNet's folder layout: `image`, `gt_binary_image`, `gt_instance_image`, PNGs of one name."""
 
-from collections.abc import Iterable
 from functools import partial
 from pathlib import Path
-
-import numpy as np
 
 from embedseg.data.geometry import resize
 from embedseg.data.pairs import Pair, load_by_name, proper
 from embedseg.data.sample import Dataset, Sample
 from embedseg.data.splits import match_names
-from embedseg.io import InputError, atomic_path, write_image, write_labels
+from embedseg.io import InputError
 from embedseg.lanes.polylines import Size
 
 IMAGES = ("gt_image", "image")
@@ -68,22 +65,3 @@ def _by_stem(folder: Path) -> dict[str, list[Path]]:
 def _load(pairs: dict[str, Pair], size: Size | None, name: str) -> Sample:
     sample = load_by_name(pairs, name)
     return sample if size is None else resize(sample, size)
-
-
-def write_lanenet(samples: Iterable[Sample], out: str | Path) -> int:
-    """Write samples in this layout, numbered 0000, 0001, ...; return how many.
-
-    Instance PNGs hold the ids themselves; IGNORE pixels become background, as the layout has no
-    word for them. `train.txt` lists image, binary and instance file of each.
-    """
-    out, lines = Path(out), []
-    for number, sample in enumerate(samples):
-        ids = np.maximum(sample.labels, 0)
-        paths = [out / folder / f"{number:04}.png" for folder in (IMAGES[1], BINARY, INSTANCE)]
-        write_image(paths[0], sample.image)
-        write_image(paths[1], np.asarray((ids > 0) * 255, np.uint8))
-        write_labels(paths[2], ids)
-        lines.append(" ".join(str(path.relative_to(out)) for path in paths))
-    with atomic_path(out / "train.txt") as temporary:
-        temporary.write_text("".join(line + "\n" for line in lines), encoding="utf-8")
-    return len(lines)

@@ -4,7 +4,7 @@ import logging
 from functools import partial
 from pathlib import Path
 
-from embedseg.data.lane_sample import LaneSample, lane_sample
+from embedseg.data.lane_sample import LaneSample, lane_sample, load_lanes
 from embedseg.data.sample import Dataset
 from embedseg.io import InputError, read_image
 from embedseg.lanes.json_files import read_polylines
@@ -59,7 +59,7 @@ def polylines(where: str | Path, *, size: Size | None = None, width: float = 5.0
     _warn(place, missing)
     if not lanes:
         raise InputError(f"{place}: no JSON label with its picture; see the forms in the manual")
-    return Dataset(list(lanes), partial(_load, root, lanes, size, width))
+    return Dataset(list(lanes), partial(load_lanes, root, lanes, size, width))
 
 
 def _named(file: Path, name: str) -> Path | None:
@@ -87,9 +87,3 @@ def _load_file(
 ) -> LaneSample:
     (lanes,) = read_polylines(labels[name])[:1] or [Lanes(name=name)]
     return lane_sample(read_image(root / name), lanes, size=size, width=width, name=name)
-
-
-def _load(
-    root: Path, lanes: dict[str, Lanes], size: Size | None, width: float, name: str
-) -> LaneSample:
-    return lane_sample(read_image(root / name), lanes[name], size=size, width=width, name=name)

@@ -4,9 +4,9 @@ import logging
 from functools import partial
 from pathlib import Path
 
-from embedseg.data.lane_sample import LaneSample, lane_sample
+from embedseg.data.lane_sample import load_lanes
 from embedseg.data.sample import Dataset
-from embedseg.io import InputError, read_image
+from embedseg.io import InputError
 from embedseg.lanes.polylines import Lanes, Size
 from embedseg.lanes.tusimple import read_tusimple
 
@@ -49,10 +49,4 @@ def tusimple(directory: str | Path, *, size: Size | None = None, width: float = 
     for split, stems in SPLITS.items():
         names = [name for stem in stems for name in splits.get(stem, [])]
         splits |= {split: names} if names else {}
-    return Dataset(list(lanes), partial(_load, root, lanes, size, width), splits)
-
-
-def _load(
-    root: Path, lanes: dict[str, Lanes], size: Size | None, width: float, name: str
-) -> LaneSample:
-    return lane_sample(read_image(root / name), lanes[name], size=size, width=width, name=name)
+    return Dataset(list(lanes), partial(load_lanes, root, lanes, size, width), splits)

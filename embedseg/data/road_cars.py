@@ -48,7 +48,7 @@ def draw_cars(picture: Picture, road: Road, rng: np.random.Generator) -> None:
 def _camera_across(road: Road) -> float:
     """Return how far right of the reference line the camera is."""
     bottom = len(road.scale) - 1
-    middle = (road.lanes.size[1] - 1) / 2 if road.lanes.size else 0.0
+    middle = (road.lanes.known_size[1] - 1) / 2
     return float((middle - road.reference[bottom]) / max(road.scale[bottom], 1e-3))
 
 

@@ -68,16 +68,15 @@ def labelled_road(source: Lanes, size: Size, rng: np.random.Generator) -> Road:
 
     A picture with fewer than two lines of some length gets a plausible camera.
     """
-    if source.size is None:
-        raise ValueError(f"the picture's size of {source.name!r} is not known")
-    lanes = moved(source, _jitter(source.size, size, rng), size)
+    old = source.known_size
+    lanes = moved(source, _jitter(old, size, rng), size)
     widening, horizon = _camera(lanes)
     rows = np.arange(size[0], dtype=np.float64)
     below = np.maximum(rows - horizon, NEAR)
     scale = np.where(rows > horizon, widening * below / LANE_METRES, 0.0)
     focal = FOCAL * size[1]
     distance = np.where(rows > horizon, focal / np.maximum(scale, NEAR), np.inf)
-    squeeze = (size[0] / source.size[0]) / (size[1] / source.size[1])
+    squeeze = (size[0] / old[0]) / (size[1] / old[1])
     reference = (
         _extended(max(lanes.points, key=_height), rows) if len(lanes) else rows * 0 + size[1] / 2
     )
@@ -109,7 +108,7 @@ def _jitter(old: Size, new: Size, rng: np.random.Generator) -> NDArray[np.float6
 
 def _camera(lanes: Lanes) -> tuple[float, float]:
     """Return how many columns a lane widens each row, and the row of the horizon."""
-    height = (lanes.size or (0, 0))[0]
+    height = lanes.known_size[0]
     top = min((float(lane[:, 1].min()) for lane in lanes.points), default=0.4 * height)
     rows = np.arange(top, height, 4.0)
     columns = np.sort([at_rows(lane, rows) for lane in lanes.points] or [rows * np.nan], axis=0)
@@ -152,7 +151,7 @@ def _offset(lane: Points, reference: Row, scale: Row) -> float:
     return float(((lane[:, 0] - reference[y]) * scale[y]).sum() / weight.sum())
 
 
-def generated_road(size: Size, rng: np.random.Generator, name: str = "") -> Road:
+def generated_road(size: Size, rng: np.random.Generator) -> Road:
     """Return a road of 2 to 6 lines drawn from the generator alone."""
     height, width = size
     focal = rng.uniform(0.7, 1.15) * width
@@ -176,7 +175,7 @@ def generated_road(size: Size, rng: np.random.Generator, name: str = "") -> Road
     reference = middle + np.interp(rows, y[::-1], (bend / z)[::-1]) * focal
     far = z <= rng.uniform(45, 110)
     columns = [middle + focal * (offset + bend[far]) / z[far] for offset in offsets]
-    lanes = lanes_of([np.c_[x, y[far]][::-1] for x in columns], size, name)
+    lanes = lanes_of([np.c_[x, y[far]][::-1] for x in columns], size)
     return _visible(
         Road(lanes, horizon, distance, scale, scale * squeeze, reference, tuple(offsets))
     )

@@ -43,7 +43,7 @@ def draw_ground(road: Road, rng: np.random.Generator) -> Field:
 def _place(road: Road) -> tuple[Field, Field]:
     """Return for each pixel metres across, (h, W), and for each row the distance, (h, 1)."""
     part = slice(road.top, None)
-    columns = np.arange(road.lanes.size[1] if road.lanes.size else 0, dtype=np.float32)
+    columns = np.arange(road.lanes.known_size[1], dtype=np.float32)
     scale = np.maximum(road.scale[part, None], 0.05).astype(np.float32)
     across = (columns - road.reference[part, None].astype(np.float32)) / scale
     return across, np.minimum(road.distance[part, None], 1e4).astype(np.float32)

@@ -72,10 +72,7 @@ def _load(seed: int, size: Size, width: float, lines: str | None, name: str) -> 
 
 def draw_road(road: Road, rng: np.random.Generator) -> NDArray[np.uint8]:
     """Return the picture (H, W, 3) uint8 of a road."""
-    size = road.lanes.size
-    if size is None:
-        raise ValueError("a road needs the size of its picture: lanes.size is None")
-    scene = draw_sky(size, rng)
+    scene = draw_sky(road.lanes.known_size, rng)
     picture = np.asarray(np.rint(255 * scene), np.uint8)
     draw_horizon(picture, road, rng)
     from embedseg.data.road_ground import cast_shadows, draw_ground, paint_lines  # numba: late

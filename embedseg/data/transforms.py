@@ -8,12 +8,10 @@ from numpy.typing import NDArray
 from embedseg.augmentation import AugmentConfig, as_pair
 from embedseg.data.colour import jitter_colour
 from embedseg.data.elastic import bend
-from embedseg.data.geometry import random_matrix, resize, warp
+from embedseg.data.geometry import random_matrix, warp
 from embedseg.data.sample import Sample
 from embedseg.data.weather import change_weather
 from embedseg.labels import IGNORE
-
-__all__ = ["AugmentConfig", "augment", "resize"]
 
 
 def augment(sample: Sample, config: AugmentConfig, rng: np.random.Generator) -> Sample:

@@ -5,7 +5,6 @@ points of their lanes. Adam with a one-cycle learning rate; half of the batches 
 that is continued ends with the same weights, bit for bit on CPU, as one that was not interrupted.
 """
 
-import csv
 import json
 import logging
 import math
@@ -25,7 +24,7 @@ from embedseg.data import open_dataset
 from embedseg.data.lane_sample import LaneSample
 from embedseg.data.sample import Sample
 from embedseg.device import choose_device
-from embedseg.io import InputError, atomic_path, check_folder
+from embedseg.io import InputError, check_folder, read_rows, write_rows, write_text
 from embedseg.lanes.hnet import HNet, cleared, hnet_loss, lane_points, save_hnet, thumbnail
 from embedseg.training.config import refuse_existing
 from embedseg.training.run_folder import environment
@@ -142,10 +141,8 @@ def _gathered(option: str, spec: str) -> LaneSet:
 def begin_run(run: Path, config: HNetConfig) -> None:
     """Make the folder with config.yaml and env.json; InputError where there is a run already."""
     refuse_existing(run)
-    with atomic_path(run / "config.yaml") as temporary:
-        temporary.write_text(yaml.safe_dump(asdict(config), sort_keys=False))
-    with atomic_path(run / "env.json") as temporary:
-        temporary.write_text(json.dumps(environment(), indent=1))
+    write_text(run / "config.yaml", yaml.safe_dump(asdict(config), sort_keys=False))
+    write_text(run / "env.json", json.dumps(environment(), indent=1))
 
 
 def resumed_config(run: Path) -> HNetConfig:
@@ -228,13 +225,9 @@ def _add_row(path: Path, row: dict[str, float]) -> None:
     """Append a row, in place of rows of that step or later ones that were never saved."""
     rows: list[dict[str, Any]] = []
     if path.is_file():
-        with path.open(newline="") as file:
-            rows = [old for old in csv.DictReader(file) if int(old["step"]) < row["step"]]
+        rows = [old for old in read_rows(path)[1] if int(old["step"]) < row["step"]]
     short = {key: f"{value:.6g}" for key, value in row.items()}
-    with atomic_path(path) as temporary, temporary.open("w", newline="") as file:
-        writer = csv.DictWriter(file, list(row))
-        writer.writeheader()
-        writer.writerows([*rows, short])
+    write_rows(path, [*rows, short])
 
 
 def restore(run: Path, job: Job, device: torch.device) -> None:

@@ -13,12 +13,12 @@ from embedseg.driving.places import check_apart, check_file, check_table
 from embedseg.driving.scores import warn_of_slow
 from embedseg.driving.stream import BATCH, Seen, see
 from embedseg.io import InputError, check_folder, read_image, write_image
+from embedseg.io.listing import IMAGE_SUFFIXES
 from embedseg.lanes.culane import lines_path, read_list
 from embedseg.lanes.polylines import Lanes
 from embedseg.lanes.tusimple import read_records
 from embedseg.lanes.video import (
     FOLDER_RATE,
-    PICTURES,
     Frame,
     check_rate,
     in_order,
@@ -102,9 +102,11 @@ def list_pictures(place: Path, names: Path | None = None) -> Pictures:
     if not place.is_dir():
         raise InputError(f"{place}: no such picture or folder of pictures")
     below = (path.relative_to(place) for path in place.rglob("*") if path.is_file())
-    found = [p for p in below if p.suffix.lower() in PICTURES and p.name[0] != "."]
+    found = [p for p in below if p.suffix.lower() in IMAGE_SUFFIXES and p.name[0] != "."]
     if not found:
-        raise InputError(f"{place}: holds no picture; they end in {', '.join(sorted(PICTURES))}")
+        raise InputError(
+            f"{place}: holds no picture; they end in {', '.join(sorted(IMAGE_SUFFIXES))}"
+        )
     return Pictures(place, [path.as_posix() for path in in_order(found)])
 
 

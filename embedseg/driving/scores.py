@@ -7,14 +7,19 @@ from pathlib import Path
 from typing import Any
 
 from embedseg.io import InputError
-from embedseg.lanes.culane import ENDING, lines_path, read_culane_set, read_list
+from embedseg.lanes.culane import (
+    ENDING,
+    lines_path,
+    read_categories,
+    read_culane_set,
+    read_list,
+)
 from embedseg.lanes.polylines import Lanes
 from embedseg.lanes.tusimple import read_records
 from embedseg.metrics.culane import LaneCounts, culane_score
 from embedseg.metrics.lanes import KEYS, MAX_RUN_TIME, TRUE_KEYS, check_record, tusimple_score
 
 logger = logging.getLogger(__name__)
-FORMATS = ("tusimple", "culane")
 THRESHOLDS = (0.5, 0.3)  # IoU; the benchmark's own and the looser one of its paper
 
 Rows = list[dict[str, Any]]
@@ -66,6 +71,10 @@ def score_culane(
     prediction.
     """
     groups = None if categories is None else read_categories(categories)
+    if groups == {}:
+        raise InputError(
+            f"{categories}: holds no test0_normal.txt or the like; give list/test_split"
+        )
     images = _images(truth, names, groups)
     extra = _without_truth(prediction, images)
     if extra and names is None and groups is None:
@@ -110,14 +119,6 @@ def _without_truth(prediction: Path, images: list[str]) -> list[str]:
             f"{min(wanted)}, it has {min(files)}; give the folder from which the names are equal"
         )
     return sorted(path.as_posix() for path in files - wanted)
-
-
-def read_categories(folder: Path) -> dict[str, list[str]]:
-    """Return the pictures of each category: `test0_normal.txt` lists those of "normal"."""
-    files = sorted(folder.glob("test*_*.txt"))
-    if not files:
-        raise InputError(f"{folder}: holds no test0_normal.txt or the like; give list/test_split")
-    return {file.stem.partition("_")[2]: read_list(file) for file in files}
 
 
 def _points(lanes: Mapping[str, Lanes]) -> dict[str, list[Any]]:

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from embedseg._cv2 import cv2
+from embedseg.resizing import resize_image
 
 
 class Grid(NamedTuple):
@@ -48,16 +49,13 @@ def grid_of(shape: Sequence[int], stride: int, working: Sequence[int]) -> Grid:
 def resize_map(
     values: NDArray[np.float32], size: tuple[int, ...], grid: Grid | None = None
 ) -> NDArray[np.float32]:
-    """Return a map (h, w), on a grid, at `size`: linear where it grows, else an area filter."""
+    """Return a map (h, w), on a grid, at `size`; `resize_image` of one whose pixels are cells."""
     if grid is not None and not grid.is_plain(values.shape):
         rows, columns = (grid.places(side, axis) for axis, side in enumerate(size))
         across, down = np.meshgrid(columns.astype(np.float32), rows.astype(np.float32))
         found = cv2.remap(values, across, down, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
         return np.asarray(found)
-    if values.shape == size:
-        return values
-    how = cv2.INTER_AREA if math.prod(size) < values.size else cv2.INTER_LINEAR
-    return np.asarray(cv2.resize(values, (size[1], size[0]), interpolation=how))
+    return resize_image(values, size)
 
 
 def sample_map(values: NDArray[np.float32], shape: tuple[int, ...], grid: Grid) -> NDArray[Any]:

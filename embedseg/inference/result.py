@@ -9,9 +9,8 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from embedseg.inference.measure import measure
-from embedseg.inference.tables import write_summary
-from embedseg.io import atomic_path, make_folder, write_image, write_labels
+from embedseg.inference.measure import COLUMNS, measure
+from embedseg.io import atomic_path, make_folder, write_image, write_labels, write_rows, write_text
 from embedseg.io.images import JPEG_LARGEST
 from embedseg.names import unknown
 from embedseg.viz import overlay, pca_rgb
@@ -63,7 +62,7 @@ class Segmentation:
         folder = make_folder(folder)
         files = [self._write(folder, product) for product in check_products(products)]
         summary = folder / f"{self.name}_summary.csv"
-        write_summary(summary, self.table())
+        write_rows(summary, self.table(), COLUMNS)
         return [*files, summary]
 
     def save_products(self, folder: Path, products: Iterable[str]) -> list[Path]:
@@ -92,8 +91,7 @@ class Segmentation:
             with atomic_path(path) as temporary, temporary.open("wb") as file:
                 np.savez_compressed(file, embedding=self.embedding, semantic=self.semantic)
         else:
-            with atomic_path(path) as temporary:
-                temporary.write_text(json.dumps(self.scores, indent=1))
+            write_text(path, json.dumps(self.scores, indent=1))
         return path
 
 

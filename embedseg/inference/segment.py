@@ -14,7 +14,6 @@ import torch
 from numpy.typing import NDArray
 
 from clustering.base import NOISE, tensor_to_numpy
-from embedseg._cv2 import cv2
 from embedseg.inference.core import core_pixels, with_lost_pieces
 from embedseg.inference.grids import Grid, grid_of, resize_map, sample_map
 from embedseg.inference.members import closeness_to, instance_scores, join, spread
@@ -26,11 +25,8 @@ from embedseg.inference.result import Segmentation
 from embedseg.inference.spec import ModelSpec
 from embedseg.inference.upsample import upsample_labels
 from embedseg.io import InputError
-from embedseg.labels import (
-    fill_holes,
-    keep_largest_component,
-    split_components,
-)
+from embedseg.labels import fill_holes, keep_largest_component, split_components
+from embedseg.resizing import resize_image
 
 Network = Callable[[torch.Tensor], Mapping[str, torch.Tensor]]
 Picture = NDArray[np.uint8]
@@ -125,7 +121,7 @@ def picture_batch(image: Picture, spec: ModelSpec) -> tuple[torch.Tensor, Window
 
     It is at the working size, mounted where training showed squares.
     """
-    small = resize_picture(image, working_shape(image.shape[:2], spec.working_size))
+    small = resize_image(image, working_shape(image.shape[:2], spec.working_size))
     small = adjust(small, stretch=spec.stretch, dark_ground=spec.dark_ground)
     small, window = mount(small, spec.training_size, spec.output_stride)
     return torch.from_numpy(np.ascontiguousarray(small.transpose(2, 0, 1)))[None], window
@@ -155,15 +151,6 @@ def working_shape(shape: tuple[int, ...], working_size: int | tuple[int, int]) -
         return height, width
     factor = working_size / max(height, width)
     return max(1, round(height * factor)), max(1, round(width * factor))
-
-
-def resize_picture(image: Picture, size: tuple[int, int]) -> Picture:
-    """Return `image` at `size` (h, w), as training resized: area filter where its area shrinks."""
-    if image.shape[:2] == size:
-        return image
-    shrinks = size[0] * size[1] < image.shape[0] * image.shape[1]
-    how = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
-    return np.asarray(cv2.resize(image, size[::-1], interpolation=how))
 
 
 def probabilities(logits: torch.Tensor) -> NDArray[np.float32]:
@@ -286,11 +273,10 @@ def _cluster_classes(
     founding = np.zeros(classes.shape, bool)
     labels = np.zeros(classes.shape, np.int32)
     closeness = np.ones(classes.shape, np.float32)
-    own = spec.clusterer_options.get("bandwidth", spec.default_bandwidth)
-    scale = float(getattr(estimator, "bandwidth", None) or own)
+    scale = float(getattr(estimator, "bandwidth", None) or spec.bandwidth)
     read, vectors = embedding
     flat = vectors.reshape(len(vectors), -1)
-    for index in range(1, spec.classes if spec.classes > 1 else 2):
+    for index in range(1, max(spec.classes, 2)):
         mask = classes == index
         if not mask.any():
             continue
@@ -328,7 +314,7 @@ def _cluster_maps(
     labels = np.zeros(classes.shape, np.int32)
     read, vectors = embedding
     flat = vectors.reshape(len(vectors), -1)
-    for index in range(1, spec.classes if spec.classes > 1 else 2):
+    for index in range(1, max(spec.classes, 2)):
         mask = classes == index
         found = tensor_to_numpy(estimator.fit_image(read, mask, **maps).labels_)
         if (found != NOISE).any():

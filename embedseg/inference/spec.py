@@ -122,8 +122,9 @@ class ModelSpec:
                 "leave it out"
             )
         if not 0 < bandwidth < math.inf:
-            own = self.clusterer_options.get("bandwidth", self.default_bandwidth)
-            raise ValueError(f"bandwidth must be > 0, got {bandwidth}; this model's own is {own:g}")
+            raise ValueError(
+                f"bandwidth must be > 0, got {bandwidth}; this model's own is {self.bandwidth:g}"
+            )
         return replace(self, clusterer_options={**self.clusterer_options, "bandwidth": bandwidth})
 
     @property
@@ -131,6 +132,11 @@ class ModelSpec:
         """Height of the lowest peak at which the clusterer "centres" founds a cluster."""
         own = self.clusterer_options if self.clusterer == "centres" else {}
         return float(own.get("threshold", THRESHOLD))
+
+    @property
+    def bandwidth(self) -> float:
+        """Of the clusterer, or of mean-shift where that has none: the stored or the default one."""
+        return float(self.clusterer_options.get("bandwidth", self.default_bandwidth))
 
     @property
     def default_bandwidth(self) -> float:

@@ -1,13 +1,12 @@
 """Tables of results: summary.csv has a row for each instance, counts.csv one for each picture."""
 
-import csv
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal, TextIO
+from typing import Any
 
 from embedseg.errors import InputError
 from embedseg.inference.measure import COLUMNS
-from embedseg.io import atomic_path
+from embedseg.io import read_rows, write_rows
 
 SUMMARY, COUNTS = "summary.csv", "counts.csv"
 COUNT_COLUMNS = ("image", "instances", "area", "source")
@@ -15,37 +14,20 @@ COUNT_COLUMNS = ("image", "instances", "area", "source")
 Table = list[dict[str, Any]]
 
 
-def write_summary(
-    path: Path, rows: Sequence[Mapping[str, Any]], columns: Sequence[str] = COLUMNS
-) -> None:
-    """Write rows of `measure`, or of other `columns`, as CSV."""
-    with atomic_path(path) as temporary, open_text(temporary, "w") as file:
-        writer = csv.DictWriter(file, columns)
-        writer.writeheader()
-        writer.writerows(rows)
-
-
 def read_summary(path: Path, columns: Sequence[str] = COLUMNS) -> list[dict[str, str]]:
-    """Return the rows of a summary that `write_summary` wrote, none where there is no file.
+    """Return the rows of a summary, or of a table of other `columns`; none without a file.
 
     Raises InputError where the file has other columns, since writing it again would lose them.
     """
     if not path.is_file():
         return []
-    with open_text(path, "r") as file:
-        reader = csv.DictReader(file)
-        found, rows = tuple(reader.fieldnames or ()), list(reader)
+    found, rows = read_rows(path)
     if found != tuple(columns):
         raise InputError(
             f"{path} has other columns than those written here ({', '.join(columns)}); rename it, "
             "or write into another folder"
         )
     return rows
-
-
-def open_text(path: Path, mode: Literal["r", "w"]) -> TextIO:
-    """Open a summary; bytes of names that are no UTF-8 go in and out as they are."""
-    return path.open(mode, newline="", encoding="utf-8", errors="surrogateescape")
 
 
 def check_tables(folder: Path, names: Mapping[Path, str]) -> None:
@@ -90,4 +72,4 @@ def add_counts(path: Path, names: Mapping[Path, str], tables: Mapping[Path, Tabl
 
 def _replace(path: Path, columns: Sequence[str], pictures: Collection[str], rows: Table) -> None:
     earlier = [row for row in read_summary(path, columns) if row["image"] not in pictures]
-    write_summary(path, [*earlier, *rows], columns)
+    write_rows(path, [*earlier, *rows], columns)

@@ -17,8 +17,9 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from embedseg.inference.grids import resize_map
-from embedseg.inference.segment import Picture, probabilities, resize_picture
+from embedseg.inference.segment import Picture, probabilities
 from embedseg.inference.spec import ModelSpec
+from embedseg.resizing import resize_image
 
 Look = Callable[[Picture], Mapping[str, torch.Tensor]]
 Box = tuple[slice, slice]
@@ -47,7 +48,7 @@ def zoomed_outputs(
     if foreground is not None and not holds(part, canvas, np.asarray(foreground) != 0):
         given = resize_map((np.asarray(foreground) != 0).astype(np.float32), found.shape)
         canvas, part = place(found | (given > 0), spec, size)
-    outputs = look(np.ascontiguousarray(resize_picture(image, canvas)[part]))
+    outputs = look(np.ascontiguousarray(resize_image(image, canvas)[part]))
     return on_canvas(outputs, part, canvas, spec.output_stride)
 
 

@@ -38,6 +38,13 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
+def write_text(path: str | Path, text: str) -> Path:
+    """Write a text in UTF-8, whole or not at all, and return its path."""
+    with atomic_path(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+    return Path(path)
+
+
 def make_folder(path: str | Path) -> Path:
     """Make a folder and those around it, where they are not there yet, and return it.
 

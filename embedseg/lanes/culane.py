@@ -65,6 +65,12 @@ def read_list(path: str | Path) -> list[str]:
     return [line[0] for line in words if line]
 
 
+def read_categories(folder: Path) -> dict[str, list[str]]:
+    """Return the pictures of each category: `test0_normal.txt` lists those of "normal"."""
+    files = sorted(folder.glob("test*_*.txt"))
+    return {file.stem.partition("_")[2]: read_list(file) for file in files}
+
+
 def to_text(lanes: Lanes) -> str:
     """Return the content of a `.lines.txt`, coordinates to 1/1000 px."""
     rows = (

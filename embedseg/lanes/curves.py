@@ -19,7 +19,6 @@ from embedseg.lanes.stroke import trace
 from embedseg.names import unknown
 
 METHODS = {"polynomial": 0, "spline": 1}
-FLAT = 8.0  # columns for each row of an instance, from which on it is fitted as y = f(x)
 
 Method = Literal["polynomial", "spline"]
 Matrix = NDArray[np.float64]
@@ -63,7 +62,7 @@ def fit_lanes(  # noqa: PLR0913  (each option stands alone; none is a group)
     )
     runs = find_runs(labels) if runs is None else runs
     keep = np.flatnonzero(runs.pixels() >= min_pixels)
-    flat = runs.flatness() > FLAT if homography is None else np.zeros(len(runs.ids), bool)
+    flat = runs.flat() if homography is None else np.zeros(len(runs.ids), bool)
     lanes: dict[int, Points] = {}
     for index in keep.tolist():
         lane = plan.turned(runs.of(index)) if flat[index] else plan.lane(runs.of(index))

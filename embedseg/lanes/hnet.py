@@ -145,9 +145,7 @@ def lane_points(lanes: Lanes, *, rows: int = POINTS, max_lanes: int = 8) -> tupl
     Each lane is read at evenly spaced rows, as far as it lies inside the picture. Of more than
     `max_lanes` the tallest are taken.
     """
-    if lanes.size is None:
-        raise ValueError(f"the picture's size of {lanes.name!r} is not known; give lanes a size")
-    height, width = lanes.size
+    height, width = lanes.known_size
     at = (np.arange(rows) + 0.5) / rows * height - 0.5
     tallest = sorted(clipped(lanes).points, key=lambda lane: -float(np.ptp(lane[:, 1])))[:max_lanes]
     points = np.zeros((max_lanes, rows, 2), np.float32)

@@ -23,10 +23,8 @@ def draw_lanes(lanes: Lanes, size: Size | None = None, *, width: float = 5.0) ->
         raise ValueError(f"width must be > 0 pixels of the working size, got {width}; use about 5")
     if min(lanes.ids, default=1) < 1:
         raise ValueError(f"lane ids must be >= 1 to be labels, got {min(lanes.ids)}")
-    if size is None and lanes.size is None:
-        raise ValueError(f"the picture's size of {lanes.name!r} is not known; give size=(H, W)")
     placed = lanes if size is None or lanes.size is None else resized(lanes, size)
-    labels = np.zeros(size or placed.size or (0, 0), np.int32)
+    labels = np.zeros(size or lanes.known_size, np.int32)
     if not len(placed):
         return labels
     segments = np.concatenate([_segments(lane) for lane in placed.points])

@@ -28,7 +28,6 @@ SHARE = 0.35
 BIT = 1 / 2200  # of the image's pixels: at 512 x 256 a stroke 12 long and 5 wide
 BIT_NEAR, BIT_CONE = 6.0, 1.0  # half widths, and 45 degrees
 DEGREE = 2
-FLAT = 8.0  # columns for each row; what is flatter has no f(y) and is left as it is
 
 
 def split_lanes(
@@ -51,7 +50,7 @@ def split_lanes(
 
 def split_runs(runs: Runs, pixels: int, *, min_pixels: int = 1) -> tuple[Runs, NDArray[np.int64]]:
     """Return what `split_lanes` does for the runs of an image of so many pixels."""
-    flat, least = runs.flatness() > FLAT, max(BIT * pixels, 1.0)
+    flat, least = runs.flat(), max(BIT * pixels, 1.0)
     origin = list(range(int(runs.ids[-1]) + 1 if len(runs.ids) else 1))
     number = np.repeat(runs.ids, np.diff(runs.start))
     for index, own in enumerate(runs.ids.tolist()):

@@ -46,6 +46,15 @@ class Lanes:
     def __len__(self) -> int:
         return len(self.points)
 
+    @property
+    def known_size(self) -> Size:
+        """(H, W) of the picture; ValueError where it is not known."""
+        if self.size is None:
+            raise ValueError(
+                f"the picture's size of {self.name!r} is not known; give it with the lanes"
+            )
+        return self.size
+
 
 def lanes_of(lanes: Iterable[ArrayLike], size: Size | None = None, name: str = "") -> Lanes:
     """Return `Lanes` from sequences of (x, y); lanes without any point are left out.
@@ -96,11 +105,7 @@ def transform(points: Points, matrix: NDArray[np.float64]) -> Points:
 
 def resized(lanes: Lanes, size: Size) -> Lanes:
     """Return the lanes as they lie in the picture resized to `size` (H, W)."""
-    if lanes.size is None:
-        raise ValueError(
-            f"the picture's size of {lanes.name!r} is not known; give it with the lanes"
-        )
-    return moved(lanes, resize_matrix(lanes.size, size), size)
+    return moved(lanes, resize_matrix(lanes.known_size, size), size)
 
 
 def resize_matrix(old: Size, new: Size) -> NDArray[np.float64]:
@@ -115,11 +120,8 @@ def clipped(lanes: Lanes) -> Lanes:
     A lane that leaves the picture and comes back stays one lane, the excursion included. Lanes
     that lie outside altogether are left out.
     """
-    if lanes.size is None:
-        raise ValueError(
-            f"the picture's size of {lanes.name!r} is not known; give it with the lanes"
-        )
-    low, high = np.array([-0.5, -0.5]), np.array([lanes.size[1] - 0.5, lanes.size[0] - 0.5])
+    height, width = lanes.known_size
+    low, high = np.array([-0.5, -0.5]), np.array([width - 0.5, height - 0.5])
     cut = [_cut_start(_cut_start(lane, low, high)[::-1], low, high)[::-1] for lane in lanes.points]
     kept = [index for index, lane in enumerate(cut) if len(lane)]
     ids = tuple(lanes.ids[index] for index in kept)

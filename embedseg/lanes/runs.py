@@ -7,6 +7,8 @@ from numpy.typing import NDArray
 
 from embedseg.jit import announce, kernel
 
+FLAT = 8.0  # columns for each row
+
 
 class Runs(NamedTuple):
     """Horizontal runs of instances, in the order of the ids, then from top to bottom.
@@ -39,13 +41,13 @@ class Runs(NamedTuple):
             number[order][edge], start, self.row[order], self.first[order], self.last[order]
         )
 
-    def flatness(self) -> NDArray[np.float64]:
-        """Return how many columns an instance spans for each row that it spans."""
+    def flat(self) -> NDArray[np.bool_]:
+        """Tell which instances span more than FLAT columns for each row: those have no x = f(y)."""
         columns = _by_instance(np.maximum, self.last, self.start) - _by_instance(
             np.minimum, self.first, self.start
         )
         rows = self.row[self.start[1:] - 1] - self.row[self.start[:-1]]
-        return np.asarray((columns + 1) / (rows + 1))
+        return np.asarray((columns + 1) / (rows + 1) > FLAT)
 
 
 def _by_instance(

@@ -80,8 +80,6 @@ class LaneTracker:
         return replace(lanes, ids=tuple(ids))
 
     def _checked(self, lanes: Lanes, embeddings: ArrayLike | None) -> NDArray[np.float64] | None:
-        if lanes.size is None:
-            raise ValueError(f"the frame's size of {lanes.name!r} is not known; give lanes a size")
         if embeddings is None:
             return None
         means = np.asarray(embeddings, dtype=np.float64)
@@ -90,7 +88,7 @@ class LaneTracker:
         return means
 
     def _costs(self, lanes: Lanes, means: NDArray[np.float64] | None) -> NDArray[np.float64]:
-        size = lanes.size or (1, 1)
+        size = lanes.known_size
         reach = self.reach or REACH * size[1]
         apart = curve_distances([track.lane for track in self._tracks], lanes.points, size)
         cost = np.where(apart > reach, FORBIDDEN, apart / reach)

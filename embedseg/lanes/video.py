@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 
 from embedseg._cv2 import cv2
 from embedseg.io import InputError, atomic_path, read_image
+from embedseg.io.listing import IMAGE_SUFFIXES
 
 Picture = NDArray[np.uint8]
 
-PICTURES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff"})
 VIDEOS = frozenset(
     {".mp4", ".avi", ".mov", ".mkv", ".webm", ".m4v"}
     | {".gif", ".wmv", ".flv", ".mpg", ".mpeg", ".3gp", ".ogv"}
@@ -61,7 +61,7 @@ def open_drive(path: str | Path, *, rate: float | None = None) -> Drive:
         count = len(_pictures(path))
         if not count:
             raise InputError(
-                f"{path}: holds no picture; frames end in {', '.join(sorted(PICTURES))}"
+                f"{path}: holds no picture; frames end in {', '.join(sorted(IMAGE_SUFFIXES))}"
             )
         return Drive(path, count, rate or FOLDER_RATE)
     with _capture(path) as video:
@@ -129,7 +129,7 @@ def _capture(path: Path) -> Iterator[Any]:
 
 def _pictures(folder: Path) -> list[Path]:
     """Return the pictures of a folder in the order of their numbers."""
-    found = [p for p in folder.iterdir() if p.suffix.lower() in PICTURES and p.name[0] != "."]
+    found = [p for p in folder.iterdir() if p.suffix.lower() in IMAGE_SUFFIXES and p.name[0] != "."]
     return in_order(found)
 
 

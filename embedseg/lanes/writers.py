@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from embedseg.io import InputError, atomic_path
+from embedseg.io import InputError, write_text
 from embedseg.lanes.culane import lines_path, to_text
 from embedseg.lanes.json_files import to_object
 from embedseg.lanes.polylines import Lanes
@@ -36,14 +36,14 @@ def write_lanes(
         raise ValueError(f"h_samples and run_times belong to format 'tusimple', not {format!r}")
     out = Path(out)
     if format == "culane":
-        return [_write(label_path(out, frame.name), to_text(frame)) for frame in frames]
+        return [write_text(label_path(out, frame.name), to_text(frame)) for frame in frames]
     if format == "tusimple":
         times = run_times or {}
         records = (to_record(f, h_samples, times.get(f.name, 0.0)) for f in frames)
-        return [_write(out, "".join(json.dumps(record) + "\n" for record in records))]
+        return [write_text(out, "".join(json.dumps(record) + "\n" for record in records))]
     if format not in TEXTS:
         raise unknown("lane format", format, ["culane", "tusimple", *TEXTS])
-    return [_write(out, TEXTS[format](list(frames)))]
+    return [write_text(out, TEXTS[format](list(frames)))]
 
 
 def geojson(frames: Sequence[Lanes]) -> str:
@@ -107,9 +107,3 @@ def label_path(out: Path, name: str) -> Path:
     if not name or ".." in path.parts:
         raise InputError(f"picture {name!r}: its name cannot be a path below {out}; rename it")
     return lines_path(path)
-
-
-def _write(path: Path, text: str) -> Path:
-    with atomic_path(path) as temporary:
-        temporary.write_text(text, encoding="utf-8")
-    return path

@@ -13,6 +13,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from embedseg.losses._pixels import promote
+
 
 def centre_loss(logits: Tensor, target: Tensor) -> Tensor:
     """Return the mean of L over images: `logits` z (B, 1, *S), `target` t (B, *S) in [0, 1].
@@ -20,9 +22,8 @@ def centre_loss(logits: Tensor, target: Tensor) -> Tensor:
     Pixels whose target is below 0 take no part. n is at least 1: an image without an object has
     the sum of its misses.
     """
-    z, t = logits.flatten(1), target.flatten(1)
-    z = z if z.dtype == torch.float64 else z.float()
-    p, t = torch.sigmoid(z), t.to(z.dtype)
+    z = promote(logits).flatten(1)
+    p, t = torch.sigmoid(z), target.flatten(1).to(z.dtype)
     hit = (1 - p).square() * functional.logsigmoid(z)
     miss = (1 - t).pow(4) * p.square() * functional.logsigmoid(-z)
     terms = torch.where(t >= 1, hit, miss) * (t >= 0)

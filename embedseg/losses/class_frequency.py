@@ -63,7 +63,7 @@ def balanced_cross_entropy_loss(
     `weight` multiplies w. Otherwise as `cross_entropy_loss`.
     """
     pixels = flatten(logits, target, ignore_index)
-    weights = balanced_weights(_counts(pixels, counts))
+    weights = balanced_weights(known_counts(pixels, counts))
     return _weighted(pixels, weights, weight, reduction, per_image, target)
 
 
@@ -87,11 +87,12 @@ def bounded_cross_entropy_loss(
     `counts` and `weight` as in `balanced_cross_entropy_loss`; `bound` is c > 1.
     """
     pixels = flatten(logits, target, ignore_index)
-    weights = bounded_inverse_weights(_counts(pixels, counts), bound)
+    weights = bounded_inverse_weights(known_counts(pixels, counts), bound)
     return _weighted(pixels, weights, weight, reduction, per_image, target)
 
 
-def _counts(pixels: Pixels, counts: Counts) -> Tensor:
+def known_counts(pixels: Pixels, counts: Counts) -> Tensor:
+    """Return the `counts` that are given, or else those of the pixels, (K,) or (2,) for K = 1."""
     if counts is None:
         return class_counts(pixels)
     return class_weights(counts, max(pixels.logits.shape[1], 2), pixels.logits)

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from embedseg.losses._pixels import check_tensors
+from embedseg.losses._pixels import check_tensors, promote
 from embedseg.losses.discriminative_options import (
     Backend,
     Distance,
@@ -117,7 +117,7 @@ def discriminative_loss(  # noqa: PLR0913  (named variants of one published loss
     released = normalization == "released"
     with torch.autocast(embedding.device.type, enabled=False):
         keys = number_pixels(labels, semantic, background_as_instance)
-        x = embedding if embedding.dtype == torch.float64 else embedding.float()
+        x = promote(embedding)
         measure = _measure_fused if use_fused(backend, x, distance) else _measure
         instances, means, spread = measure(x, keys, 2 if released else 1, delta_v, norm, distance)
         near = None

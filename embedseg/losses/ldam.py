@@ -5,7 +5,7 @@ from torch import Tensor
 
 from embedseg.losses._module import LossModule
 from embedseg.losses._pixels import ClassWeight, Reduction, flatten, reduce_pixels
-from embedseg.losses.class_frequency import Counts, class_counts
+from embedseg.losses.class_frequency import Counts, known_counts
 from embedseg.losses.cross_entropy import pixel_cross_entropy, pixel_mass
 
 
@@ -37,7 +37,7 @@ def ldam_loss(  # noqa: PLR0913 (one signature for all losses)
         raise ValueError(f"max_margin must be >= 0 and scale > 0, got {max_margin} and {scale}")
     pixels = flatten(logits, target, ignore_index, two=True)
     like = pixels.logits
-    seen = class_counts(pixels) if counts is None else torch.as_tensor(counts).to(like)
+    seen = known_counts(pixels, counts)
     inverse = torch.where(seen > 0, seen.clamp(min=1) ** -0.25, 0)
     margins = max_margin * inverse / inverse.max().clamp(min=torch.finfo(like.dtype).tiny)
     shift = torch.zeros_like(like).scatter(

@@ -12,6 +12,7 @@ idea of the seed map of Neven et al. (arXiv:1906.11109) with the fixed bandwidth
 import torch
 from torch import Tensor
 
+from embedseg.losses._pixels import promote
 from embedseg.losses.discriminative import use_fused
 from embedseg.losses.instance_sums import (
     Instances,
@@ -34,8 +35,7 @@ def seed_loss(seed: Tensor, embedding: Tensor, labels: Tensor, *, delta_v: float
     """
     if delta_v <= 0:
         raise ValueError(f"delta_v must be > 0, got {delta_v}; it is the loss's pull margin")
-    x = embedding.detach()
-    x = x if x.dtype == torch.float64 else x.float()
+    x = promote(embedding.detach())
     keys = number_pixels(labels, None, False)
     measure = _measure_fused if use_fused("auto", x, "euclidean") else _measure
     squared, shares = measure(x, keys)

@@ -13,18 +13,6 @@ from typing import NamedTuple
 
 from embedseg.labels import Labels
 from embedseg.metrics.matching import Counts, Overlap, count_matches, dice_table, iou_table, overlap
-from embedseg.metrics.semantic import foreground_dice
-
-__all__ = [
-    "PanopticQuality",
-    "average_precision",
-    "best_dice",
-    "difference_in_count",
-    "f1",
-    "foreground_dice",
-    "panoptic_quality",
-    "symmetric_best_dice",
-]
 
 # COCO's thresholds; quotients, because numpy.arange(0.5, 1, 0.05) misses the 0.6 of 3 in 5 pixels.
 THRESHOLDS = tuple(percent / 100 for percent in range(50, 100, 5))

@@ -19,12 +19,12 @@ from embedseg.metrics.instance import (
     THRESHOLDS,
     best_dice_of,
     f1_of,
-    foreground_dice,
     panoptic_of,
     precision_of,
 )
 from embedseg.metrics.matching import Counts, count_matches, iou_table, overlap, pool
 from embedseg.metrics.ranking import Ranked, rank, ranked_average_precision
+from embedseg.metrics.semantic import foreground_dice
 
 Pair = tuple[str, Labels, Labels] | tuple[str, Labels, Labels, Mapping[int, float]]
 

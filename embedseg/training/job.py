@@ -1,6 +1,5 @@
 """Everything a configuration asks for, built and ready to train: data, network, optimiser."""
 
-import logging
 import math
 from dataclasses import asdict, dataclass
 from inspect import signature
@@ -31,7 +30,6 @@ from embedseg.training.sources import Names, open_sources
 from embedseg.training.targets import targets_of
 from embedseg.training.tensorboard import require_tensorboard
 
-logger = logging.getLogger(__name__)
 AXES = 2  # of a picture
 SPATIAL_SEED = 0.9  # the threshold that the program of arXiv:1906.11109 clusters with
 

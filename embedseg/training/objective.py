@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from embedseg.losses import LOSSES, SIDE_LOSSES, combined_loss, deep_supervision, scheduled
+from embedseg.losses._pixels import promote
 from embedseg.losses.boundary_schedule import Schedule
 from embedseg.losses.centre import centre_loss
 from embedseg.losses.combine import check_factor, check_options
@@ -162,8 +163,7 @@ class Objective(nn.Module):
         self, outputs: Mapping[str, Tensor], batch: Batch, weight: Tensor
     ) -> tuple[Tensor, dict[str, Tensor]]:
         """Return the weighted discriminative loss with that of the seed head, and their terms."""
-        embedding = outputs["embedding"]
-        embedding = embedding if embedding.dtype == torch.float64 else embedding.float()  # once
+        embedding = promote(outputs["embedding"])  # once
         terms = self._instances(embedding, batch, outputs["semantic"].shape[1])
         total = weight * terms.total
         parts = {"pull": terms.pull, "push": terms.push, "reg": terms.reg}

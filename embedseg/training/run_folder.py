@@ -1,6 +1,5 @@
 """The folder of a run: what was asked, where it ran, what came out; never that of another run."""
 
-import csv
 import json
 import logging
 import os
@@ -17,7 +16,7 @@ import torch
 import yaml
 
 from embedseg.data import Dataset
-from embedseg.io import InputError, atomic_path, make_folder
+from embedseg.io import InputError, make_folder, read_rows, write_rows, write_text
 from embedseg.model import Model
 from embedseg.training.config import TrainConfig, refuse_existing
 from embedseg.training.state import Progress
@@ -25,8 +24,6 @@ from embedseg.training.tensorboard import Board
 from embedseg.viz import plot_metrics, write_results_page
 
 PACKAGES = ("embedseg-torch", "torch", "numpy", "scikit-learn", "hdbscan", "numba", "opencv-python")
-
-
 LISTS = {"train": "train.txt", "val": "val.txt"}  # the names of the images, one a line
 
 
@@ -46,8 +43,7 @@ def create(
         for folder in ("weights", "samples"):
             make_folder(run / folder)
         for file, text in texts.items():
-            with atomic_path(run / file) as temporary:
-                temporary.write_text(text, encoding="utf-8")
+            write_text(run / file, text)
     except BaseException:
         shutil.rmtree(run, ignore_errors=True)
         raise
@@ -133,17 +129,12 @@ class Metrics:
         self.board = Board(run, keep=keep) if tensorboard else None
         self.rows: list[dict[str, Any]] = []
         if keep and self.path.is_file():
-            with self.path.open(newline="") as file:
-                self.rows = [r for r in csv.DictReader(file) if int(r["epoch"]) <= keep]
+            self.rows = [r for r in read_rows(self.path)[1] if int(r["epoch"]) <= keep]
 
     def add(self, row: Mapping[str, float], *, finished: bool) -> None:
         """Append a row and draw the curves anew."""
         self.rows.append({k: _short(v) for k, v in row.items()})
-        columns = list(dict.fromkeys(key for r in self.rows for key in r))
-        with atomic_path(self.path) as temporary, temporary.open("w", newline="") as file:
-            writer = csv.DictWriter(file, columns, restval="")
-            writer.writeheader()
-            writer.writerows(self.rows)
+        write_rows(self.path, self.rows)
         plot_metrics(self.path, self.picture)
         write_results_page(self.run, epochs=self.epochs, finished=finished)
         if self.board:

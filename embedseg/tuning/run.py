@@ -12,7 +12,7 @@ from embedseg.data.of_run import stored_data, trained_on
 from embedseg.data.splits import read_names
 from embedseg.device import Amp
 from embedseg.inference.spec import ModelSpec
-from embedseg.io import InputError, atomic_path
+from embedseg.io import InputError, atomic_path, write_text
 from embedseg.model import Model, find_weights
 from embedseg.tuning.tune import LEAST_IMAGES, Tuning, tune, worded
 from embedseg.viz.tuning import Landscape, plot_landscape
@@ -72,8 +72,7 @@ def stored_choice(run: Path, spec: ModelSpec) -> dict[str, Any] | None:
 def store(run: Path, outcome: Tuning) -> None:
     """Write tuning.json and, where something was searched, tuning.png; no older picture stays."""
     (run / "tuning.png").unlink(missing_ok=True)
-    with atomic_path(run / "tuning.json") as temporary:
-        temporary.write_text(json.dumps(outcome.to_json(), indent=1) + "\n")
+    write_text(run / "tuning.json", json.dumps(outcome.to_json(), indent=1) + "\n")
     if outcome.curves:
         panels = [
             Landscape(c.axis.name, c.axis.values, c.scores, c.errors, c.chosen, c.axis.default)

@@ -4,11 +4,11 @@ A setting is a tuple of values, one for each axis. Lengths in embedding space ar
 of the model's own default bandwidth, so that the axes fit any margins.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from embedseg.inference.spec import COMPONENTS, ModelSpec
+from embedseg.inference.spec import COMPONENTS, WITH_BANDWIDTH, ModelSpec
 
 Setting = tuple[Any, ...]
 
@@ -40,32 +40,29 @@ class Axis:
     ordered: bool = True
 
 
-def axes_of(spec: ModelSpec, *, foreground: bool = True) -> list[Axis]:
+def axes_of(spec: ModelSpec) -> list[Axis]:
     """Return the axes that matter for a model, those of most effect first.
 
-    Without `foreground` (where it is given) its threshold is none of them. A clusterer without a
-    bandwidth keeps its options.
+    A clusterer without a bandwidth keeps its options.
     """
     unit = spec.default_bandwidth
     axes = []
-    if spec.clusterer in ("mean_shift", "threshold", "centres"):
+    if spec.clusterer in WITH_BANDWIDTH:
         kind = spec.clusterer
         if spec.clusterer_options.get("kernel") == "gaussian":
             kind = "gaussian"
-        own = float(spec.clusterer_options.get("bandwidth", unit))
         axes = [
-            _ordered("bandwidth", [round(unit * b, 4) for b in BANDWIDTHS], own),
+            _ordered("bandwidth", [round(unit * b, 4) for b in BANDWIDTHS], spec.bandwidth),
             Axis("clusterer", clusterers_for(spec), kind, ordered=False),
         ]
         if spec.centre_head:
             axes.append(_ordered("centre", CENTRES, spec.centre_threshold))
     trust = ("seed_threshold", SEED) if spec.seed_head else ("core_step", CORE)
     axes.insert(1, _ordered(trust[0], trust[1], getattr(spec, trust[0])))
-    if foreground:
-        axes.append(_ordered("foreground_threshold", FOREGROUND, spec.foreground_threshold))
     sizes = [max(1, round(spec.min_size * s)) for s in SIZES]
     return [
         *axes,
+        _ordered("foreground_threshold", FOREGROUND, spec.foreground_threshold),
         _ordered("min_size", sizes, spec.min_size),
         _ordered("merge", [round(unit * m, 4) for m in MERGES], spec.merge),
         Axis("components", COMPONENTS, spec.components, ordered=False),
@@ -115,8 +112,3 @@ def changes(axes: Sequence[Axis], setting: Setting, spec: ModelSpec) -> dict[str
 def cluster_key(axes: Sequence[Axis], setting: Setting) -> Setting:
     """Return the part of a setting that clusters depend on; the rest works on what was found."""
     return tuple(v for a, v in zip(axes, setting, strict=True) if a.name in OF_CLUSTERS)
-
-
-def named(axes: Sequence[Axis], setting: Setting) -> Mapping[str, Any]:
-    """Return a setting by the names of its axes."""
-    return {axis.name: value for axis, value in zip(axes, setting, strict=True)}

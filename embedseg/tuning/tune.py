@@ -5,7 +5,6 @@ gain beyond one standard error on images held out from the search (`cross_valida
 pictures' own size.
 """
 
-import logging
 import tempfile
 import time
 from collections.abc import Sequence
@@ -23,8 +22,6 @@ from embedseg.tuning.figures import METRICS, Parts, gain, score
 from embedseg.tuning.judge import Judge, Network, look_at
 from embedseg.tuning.search import CrossValidation, cross_validate, search
 from embedseg.tuning.space import Axis, Setting, axes_of, changes, moved, start_of
-
-logger = logging.getLogger(__name__)
 
 LEAST_IMAGES = 4  # fewer cannot be split into a half to tune on and a half to check on
 SPLITS, QUICK_SPLITS = 5, 2

@@ -81,6 +81,11 @@ def indexed(labels: Array) -> tuple[Array, int, Picture]:
     return ranks.reshape(labels.shape) + low, low, instance_colors(ids)
 
 
+def ground(height: int, width: int) -> Picture:
+    """Return a picture without anything on it."""
+    return np.full((height, width, 3), BACKGROUND_COLOR, np.uint8)
+
+
 def palette() -> Picture:
     """Return the colours (320, 3) of ids 1, 2, ... as a fresh copy."""
     return _palette().copy()

@@ -16,6 +16,8 @@ import numpy as np
 
 from embedseg.labels import overlap_table
 from embedseg.viz.arrays import Array, Picture
+from embedseg.viz.colors import ground
+from embedseg.viz.legend import HEIGHT
 from embedseg.viz.overlay import _checked, boundaries
 from embedseg.viz.text import text_width, write
 
@@ -29,9 +31,7 @@ COLORS: dict[str, tuple[int, int, int]] = {
 _MATCH_IOU = 0.5
 _ALPHA = 0.6
 _DIMMED = 0.6  # brightness left to the image, which turns grey, so that the verdicts stand out
-_KEY_HEIGHT = 26  # pixels of the strip with the key
 _KEY_LEFT, _SWATCH = 2, 11
-_KEY_GROUND = (22, 24, 29)
 
 
 class Verdict(NamedTuple):
@@ -99,14 +99,13 @@ def compare(image: Picture, prediction: Array, truth: Array, *, key: bool = Fals
 def key_strip(verdict: Verdict, width: int) -> Picture:
     """Picture of `width` pixels with the colour, name and number of each kind that occurs."""
     items = [(kind, f"{len(ids)} {kind}") for kind, ids in verdict._asdict().items() if ids]
-    strip = np.empty((_KEY_HEIGHT, width, 3), np.uint8)
-    strip[...] = _KEY_GROUND
+    strip = ground(HEIGHT, width)
     size = _largest_letters([text for _, text in items], width)
     words: list[tuple[str, float, float]] = []
     x = _KEY_LEFT
     for kind, text in items:
         strip[8:19, x : x + _SWATCH] = COLORS[kind]
-        words.append((text, x + _SWATCH + 4, _KEY_HEIGHT / 2))
+        words.append((text, x + _SWATCH + 4, HEIGHT / 2))
         x += _SWATCH + 4 + text_width(text, size) + size
     return write(strip, words, size=size, anchor="lm")
 

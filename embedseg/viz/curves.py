@@ -1,6 +1,5 @@
 """Training curves: each term of the loss, validation scores and learning rate, from metrics.csv."""
 
-import csv
 import math
 from itertools import pairwise
 from pathlib import Path
@@ -8,8 +7,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from embedseg.io import read_rows
 from embedseg.viz.arrays import Array, Floats
-from embedseg.viz.style import figure
+from embedseg.viz.style import figure, say
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -35,7 +35,7 @@ def plot_metrics(csv_path: str | Path, png_path: str | Path) -> None:
     width = _PANEL[0] * max(1, len(panels))
     with figure(png_path, width, _PANEL[1]) as fig:
         if not panels:
-            fig.text(0.5, 0.5, "no finished epoch yet", ha="center", va="center", color="#52585F")
+            say(fig, "no finished epoch yet")
             return
         axes = fig.subplots(1, len(panels), squeeze=False)[0]
         for axis, (title, names) in zip(axes, panels.items(), strict=True):
@@ -44,8 +44,7 @@ def plot_metrics(csv_path: str | Path, png_path: str | Path) -> None:
 
 def read_metrics(csv_path: str | Path) -> tuple[Floats, Columns]:
     """Epochs (T,) and numeric columns (T,) of a metrics table; what is no number becomes NaN."""
-    with Path(csv_path).open(newline="", encoding="utf-8") as file:
-        rows = list(csv.DictReader(file))
+    _, rows = read_rows(csv_path)
     names = [name for name in (rows[0] if rows else {}) if name]
     table = {n: np.array([_number(row.get(n)) for row in rows]) for n in names}
     epochs = table.pop("epoch", np.arange(1.0, len(rows) + 1))

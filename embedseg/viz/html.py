@@ -21,15 +21,15 @@ _JPEG_QUALITY = 88
 _PLAIN = (0.01, 100.0)  # sizes of floats that are written with three decimals
 
 
-def page(title: str, body: str, *, scripts: Sequence[str] = ("page.js",), head: str = "") -> str:
-    """Whole page around `body` (HTML), with the common style and the package's `scripts`."""
-    code = "".join(f"<script>\n{asset(name)}</script>\n" for name in scripts)
+def page(title: str, body: str, *, head: str = "") -> str:
+    """Whole page around `body` (HTML), with the common style and script."""
     return (
         '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
         f"{head}<title>{escape(title)}</title>\n"
         f"<style>\n{asset('theme.css')}{asset('page.css')}</style>\n</head>\n"
-        f"<body>\n<main>\n{body}</main>\n{code}</body>\n</html>\n"
+        f"<body>\n<main>\n{body}</main>\n<script>\n{asset('page.js')}</script>\n"
+        "</body>\n</html>\n"
     )
 
 
@@ -58,13 +58,18 @@ def save_bytes(path: Path, content: bytes) -> Path:
 
 def data_uri(picture: Picture, *, side: int | None = None) -> str:
     """JPEG of `picture` (H, W, 3) as a data URI, its longer side at most `side` pixels."""
-    scale = 1.0 if side is None else min(1.0, side / max(picture.shape[:2]))
-    if scale < 1:
-        size = [max(1, round(scale * length)) for length in picture.shape[1::-1]]
-        picture = cv2.resize(picture, size, interpolation=cv2.INTER_AREA).astype(np.uint8)
-    bgr = cv2.cvtColor(picture, cv2.COLOR_RGB2BGR)
+    bgr = cv2.cvtColor(picture if side is None else shrunk(picture, side), cv2.COLOR_RGB2BGR)
     _, jpeg = cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY])
     return "data:image/jpeg;base64," + base64.b64encode(jpeg.tobytes()).decode()
+
+
+def shrunk(picture: Picture, side: int) -> Picture:
+    """Return a picture whose longer side is at most `side` pixels."""
+    scale = side / max(picture.shape[:2])
+    if scale >= 1:
+        return picture
+    size = [max(1, round(scale * length)) for length in picture.shape[1::-1]]
+    return cv2.resize(picture, size, interpolation=cv2.INTER_AREA).astype(np.uint8)
 
 
 def tiles(facts: Mapping[str, Value]) -> str:

@@ -14,16 +14,12 @@ _FAR = 30_000.0  # pixels; what lies farther away is cut, as the routine's numbe
 
 
 def lane_overlay(
-    image: Picture,
-    curves: Sequence[Array],
-    ids: Sequence[int] | None = None,
-    *,
-    numbers: bool = True,
+    image: Picture, curves: Sequence[Array], ids: Sequence[int] | None = None
 ) -> Picture:
     """RGB uint8 copy of `image` (H, W, 3) with curves, each (n, 2) of x, y, in their ids' colours.
 
-    `ids` default to 1, 2, ...; `numbers` writes the id at the lower end. A curve of one point is a
-    dot; parts outside the picture are not drawn.
+    `ids` default to 1, 2, ...; they are written at the lower ends. A curve of one point is a dot;
+    parts outside the picture are not drawn.
     """
     if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8:
         raise ValueError(f"image must be (H, W, 3) uint8, got {image.shape} {image.dtype}")
@@ -38,9 +34,8 @@ def lane_overlay(
         points = np.rint(placed * 2**_SHIFT).astype(np.int32).reshape(-1, 1, 2)
         cv2.polylines(picture, [points], False, (0, 0, 0), width + 2, cv2.LINE_AA, _SHIFT)
         cv2.polylines(picture, [points], False, color, width, cv2.LINE_AA, _SHIFT)
-    if numbers:
-        for curve, number in zip(curves, numbered, strict=True):
-            _number(picture, curve, number)
+    for curve, number in zip(curves, numbered, strict=True):
+        _number(picture, curve, number)
     return picture
 
 

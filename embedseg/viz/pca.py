@@ -12,7 +12,7 @@ import numpy as np
 from scipy.optimize import linear_sum_assignment
 
 from embedseg.viz.arrays import Array, Floats, Mask, Picture
-from embedseg.viz.colors import BACKGROUND_COLOR
+from embedseg.viz.colors import ground
 
 _SAMPLE = 100_000  # pixels that a basis is fitted to; more change nothing that one can see
 _RANGE = (1.0, 99.0)  # percentiles that become darkest and lightest
@@ -57,8 +57,7 @@ def pca_rgb(
     if basis is None:
         basis = fit_basis(vectors if vectors.size else embedding.reshape(len(embedding), -1))
         basis = align(basis, reference) if reference is not None else basis
-    picture = np.empty((*size, 3), np.uint8)
-    picture[...] = BACKGROUND_COLOR
+    picture = ground(*size)
     picture[mask] = _colors(vectors, basis)
     return picture, basis
 

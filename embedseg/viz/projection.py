@@ -57,7 +57,7 @@ def lda_plane(vectors: Array, labels: Array) -> Plane:
     return Plane(means.mean(1), axes)
 
 
-def tsne(vectors: Array, seed: int = 0) -> Floats:
+def tsne(vectors: Array) -> Floats:
     """Points (2, N) by t-SNE (van der Maaten and Hinton, 2008); distances have no scale."""
     from sklearn.manifold import TSNE
 
@@ -65,16 +65,16 @@ def tsne(vectors: Array, seed: int = 0) -> Floats:
     if count < 4:
         return pca_plane(vectors).project(vectors)
     perplexity = min(PERPLEXITY, (count - 1) / 3)
-    model = TSNE(perplexity=perplexity, init="pca", random_state=seed)
+    model = TSNE(perplexity=perplexity, init="pca", random_state=0)
     return np.asarray(model.fit_transform(vectors.T.astype(np.float32))).T
 
 
-def umap(vectors: Array, seed: int = 0) -> Floats:
+def umap(vectors: Array) -> Floats:
     """Points (2, N) by UMAP (McInnes et al., 2018), which is an extra."""
     check_method("umap")
     from umap import UMAP
 
-    model = UMAP(n_neighbors=min(15, vectors.shape[1] - 1), random_state=seed)
+    model = UMAP(n_neighbors=min(15, vectors.shape[1] - 1), random_state=0)
     return np.asarray(model.fit_transform(vectors.T), np.float64).T
 
 

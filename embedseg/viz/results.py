@@ -13,6 +13,7 @@ from embedseg.viz.curves import Columns, read_metrics
 from embedseg.viz.html import Value, page, save_page, table, tiles
 from embedseg.viz.summary import figure
 
+REFRESH = 5  # seconds
 _ROWS = 30  # epochs in the table, the latest
 _SMALLER_IS_BETTER = ("dic", "loss", "error")
 _FIRST = ("val_sbd", "val_ap50", "val_pq", "val_abs_dic", "loss")  # what the tiles show, if present
@@ -24,13 +25,11 @@ def write_results_page(
     epochs: int | None = None,
     finished: bool = False,
     stopped: bool = False,
-    refresh: int = 5,
 ) -> Path:
     """Write `run`/results.html from metrics.csv, results.png and the newest of samples/*.png.
 
-    `epochs` is the planned number. Until `finished` or `stopped` the page reloads every
-    `refresh` seconds.
-    Whatever is not there yet is left out.
+    `epochs` is the planned number. Until `finished` or `stopped` the page reloads every REFRESH
+    seconds. Whatever is not there yet is left out.
     """
     run = Path(run)
     metrics = run / "metrics.csv"
@@ -52,7 +51,7 @@ def write_results_page(
         parts.append(figure(_fresh(run, sheets[-1]), caption))
     if len(done):
         parts.append("<h2>Epochs</h2>\n" + table(_latest(done, columns)))
-    head = "" if finished or stopped else f'<meta http-equiv="refresh" content="{refresh}">\n'
+    head = "" if finished or stopped else f'<meta http-equiv="refresh" content="{REFRESH}">\n'
     return save_page(run / "results.html", page(f"{run.name} · {state}", "".join(parts), head=head))
 
 

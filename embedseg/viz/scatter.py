@@ -8,7 +8,7 @@ import numpy as np
 from embedseg.viz.arrays import Array, Floats
 from embedseg.viz.colors import instance_colors
 from embedseg.viz.projection import LINEAR, to_plane
-from embedseg.viz.style import figure
+from embedseg.viz.style import figure, say
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -26,7 +26,6 @@ def plot_scatter(
     method: str = "pca",
     delta_v: float | None = None,
     max_points: int = 4000,
-    seed: int = 0,
 ) -> None:
     """Draw the instances' pixels of `embedding` (E, H, W) as points; `labels` (H, W).
 
@@ -36,13 +35,13 @@ def plot_scatter(
     evenly over the pixels' order.
     """
     inside = np.flatnonzero(np.asarray(labels).ravel() > 0)
-    rng = np.random.default_rng(seed)
     if len(inside) > max_points:
-        inside = np.sort(rng.choice(inside, max_points, replace=False))
+        some = np.random.default_rng(0).choice(inside, max_points, replace=False)
+        inside = np.sort(some)
     ids = np.asarray(labels).ravel()[inside]
     with figure(path, _INCHES, _INCHES) as fig:
         if not len(inside):
-            fig.text(0.5, 0.5, "no foreground", ha="center", va="center", color="#52585F")
+            say(fig, "no foreground")
             return
         vectors = embedding.reshape(len(embedding), -1)[:, inside]
         points = to_plane(vectors, ids, method)

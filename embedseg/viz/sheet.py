@@ -10,7 +10,7 @@ import numpy as np
 
 from embedseg._cv2 import cv2
 from embedseg.viz.arrays import Array, Picture
-from embedseg.viz.colors import BACKGROUND_COLOR
+from embedseg.viz.colors import ground
 from embedseg.viz.compare import compare, judge, key_strip
 from embedseg.viz.html import save_page, save_picture
 from embedseg.viz.overlay import overlay
@@ -53,7 +53,7 @@ def sample_sheet(
     titles = [t for t in ("image", "truth", "prediction", "PCA", "errors") if _any(strips, t)]
     width = max(p.shape[1] for strip in strips for p in strip.values())
     lines = [_line(row, strip, titles, width) for row, strip in zip(rows, strips, strict=True)]
-    head = _ground(_HEAD, lines[0].shape[1])
+    head = ground(_HEAD, lines[0].shape[1])
     words = [(t, float(_GAP + i * (width + _GAP)), _HEAD - 5.0) for i, t in enumerate(titles)]
     return np.vstack([write(head, words, size=14, anchor="ls"), *lines]), basis
 
@@ -109,7 +109,7 @@ def _panels(row: SheetRow, basis: PcaBasis | None) -> dict[str, Picture]:
 def _line(row: SheetRow, strip: dict[str, Picture], titles: list[str], width: int) -> Picture:
     """Draw a row of tiles below its name, note and the key of its errors."""
     height = max(p.shape[0] for p in strip.values())
-    line = _ground(_NAME + height + _GAP, _GAP + len(titles) * (width + _GAP))
+    line = ground(_NAME + height + _GAP, _GAP + len(titles) * (width + _GAP))
     for column, title in enumerate(titles):
         if title in strip:
             picture = strip[title]
@@ -128,12 +128,6 @@ def _fit(picture: Picture, tile: int) -> Picture:
     size = (max(1, round(picture.shape[1] * scale)), max(1, round(picture.shape[0] * scale)))
     how = cv2.INTER_AREA if scale < 1 else cv2.INTER_NEAREST
     return cast(Picture, cv2.resize(picture, size, interpolation=how))
-
-
-def _ground(height: int, width: int) -> Picture:
-    ground = np.empty((height, width, 3), np.uint8)
-    ground[...] = BACKGROUND_COLOR
-    return ground
 
 
 def _any(strips: list[dict[str, Picture]], title: str) -> bool:

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 STYLE = Path(__file__).with_name("embedseg.mplstyle")
+TEXT = "#52585F"
 
 
 @contextmanager
@@ -30,3 +31,8 @@ def figure(path: str | Path, width: float, height: float) -> Iterator["Figure"]:
         yield fig
         with atomic_path(path) as temporary:
             fig.savefig(temporary, format="png")
+
+
+def say(fig: "Figure", text: str) -> None:
+    """Write into the middle of a figure why nothing is drawn."""
+    fig.text(0.5, 0.5, text, ha="center", va="center", color=TEXT)

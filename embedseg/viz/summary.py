@@ -9,7 +9,8 @@ from urllib.parse import quote
 from embedseg.viz.arrays import Picture
 from embedseg.viz.html import Value, data_uri, number, page, save_page, table, tiles
 
-_THUMB = 480  # pixels of a card's picture, which stands in the page itself
+INDEX = "index.html"
+THUMB = 480  # pixels of a card's picture, which stands in the page itself
 _EMBEDDED = 200  # cards with a picture; beyond, the page would grow heavy
 
 
@@ -34,9 +35,8 @@ def write_summary_page(
     intro: str = "",
     facts: Mapping[str, Value] | None = None,
     figures: Sequence[tuple[str, Picture]] = (),
-    name: str = "index.html",
 ) -> Path:
-    """Write `folder`/`name`, one HTML file that shows the results, and return its path.
+    """Write `folder`/index.html, one HTML file that shows the results, and return its path.
 
     `facts` are large figures at the top (name -> value), `figures` wide pictures with captions,
     `rows` cards in a grid. The pictures are inside the file; only links point beside it.
@@ -53,7 +53,7 @@ def write_summary_page(
     if any(row.facts for row in rows):
         lines: list[dict[str, Value]] = [{"image": row.name, **row.facts} for row in rows]
         parts.append("<h2>Figures</h2>\n" + table(lines))
-    return save_page(Path(folder) / name, page(title, "".join(parts)))
+    return save_page(Path(folder) / INDEX, page(title, "".join(parts)))
 
 
 def figure(source: str, caption: str, *, chart: bool = False) -> str:
@@ -69,7 +69,7 @@ def _card(row: SummaryRow, embedded: bool) -> str:
     links = [(word, quote(target)) for word, target in row.links.items()]
     shot = ""
     if row.picture is not None and embedded:
-        source = data_uri(row.picture, side=_THUMB)
+        source = data_uri(row.picture, side=THUMB)
         shot = f'<img loading="lazy" src="{source}" alt="{escape(row.name)}">'
         shot = f'<a class="shot" href="{links[0][1]}">{shot}</a>' if links else (
             f'<div class="shot">{shot}</div>'

@@ -6,7 +6,7 @@ from operator import neg
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from embedseg.viz.style import figure
+from embedseg.viz.style import TEXT, figure, say
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -14,7 +14,6 @@ if TYPE_CHECKING:
 _SIZE = (6.4, 4.2)  # inches
 _AREA = (18.0, 260.0)  # points^2 of the smallest and largest disc
 _DECADES = 0.8  # costs spread over more of these are drawn on a logarithmic axis
-_TEXT = "#52585F"
 LETTER = 5.0  # points, of a letter of a name on an average, with a margin
 
 
@@ -55,7 +54,7 @@ def plot_tradeoff(
     """
     with figure(path, *_SIZE) as fig:
         if not points:
-            fig.text(0.5, 0.5, "no finished run yet", ha="center", va="center", color=_TEXT)
+            say(fig, "no finished run yet")
             return
         axis = fig.subplots()
         axis.set_xlabel(cost)
@@ -69,7 +68,7 @@ def plot_tradeoff(
         for point in points:
             area = _disc(point.size / largest)
             bar = point.std or None
-            axis.errorbar(point.cost, point.quality, bar, fmt="none", elinewidth=1, ecolor=_TEXT)
+            axis.errorbar(point.cost, point.quality, bar, fmt="none", elinewidth=1, ecolor=TEXT)
             axis.scatter(point.cost, point.quality, s=area, alpha=0.8, linewidths=0, zorder=3)
         costs = [p.cost for p in points]
         if min(costs) > 0 and math.log10(max(costs) / min(costs)) > _DECADES:
@@ -107,7 +106,7 @@ def _name(axis: "Axes", points: Sequence[Point], scale: float) -> None:
     for point, spot in zip(points, spots_of(points, places, radii), strict=True):
         axis.annotate(
             point.name, (point.cost, point.quality), spot, textcoords="offset points",
-            ha="center", va="center", fontsize=7.5, color=_TEXT, annotation_clip=False,
+            ha="center", va="center", fontsize=7.5, color=TEXT, annotation_clip=False,
         )  # fmt: skip
 
 

@@ -212,17 +212,6 @@ def test_info_counts_classes(tmp_path: Path, capsys: pytest.CaptureFixture[str])
     assert code == 0 and "3, the first of them background" in out
 
 
-def test_python_api(tiny_run: Path, scenes: Path, tmp_path: Path) -> None:
-    """The first block of README.md."""
-    import embedseg
-
-    model = embedseg.load(tiny_run)
-    result = model.segment(scenes / "images" / "scene0.png")
-    assert result.labels.shape == (64, 64) and result.embedding.shape == (4, 64, 64)
-    result.save(tmp_path / "out")
-    assert (tmp_path / "out" / "scene0_labels.tif").is_file()
-
-
 @pytest.mark.parametrize(
     ("words", "message"),
     [
@@ -291,13 +280,6 @@ def altered(source: Path, target: Path, **values: object) -> Path:
     return target
 
 
-def test_unknown_option_of_train_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit) as stop:
-        main(["train", "--data.working_sise", "3"])
-    assert stop.value.code == 2
-    assert "working_sise" in capsys.readouterr().err
-
-
 @pytest.mark.parametrize(
     ("words", "code", "message"),
     [
@@ -306,6 +288,7 @@ def test_unknown_option_of_train_is_refused(capsys: pytest.CaptureFixture[str]) 
         ("train --epochs many --data x", 2, 'embedseg train: Parser key "epochs"'),
         ("predict leaf x --outt=y", 2, "predict: unknown option '--outt'; did you mean '--out'?"),
         ("demo much", 2, "embedseg demo: unknown argument 'much'; embedseg demo --help"),
+        ("--foo predict leaf x", 2, "embedseg: unknown option '--foo'; embedseg --help lists all"),
         ("predct leaf x", 1, "embedseg: unknown command 'predct'; did you mean 'predict'?"),
     ],
 )  # fmt: skip

@@ -132,14 +132,14 @@ def test_a_name_that_is_no_utf8(tiny_run: Path, tmp_path: Path) -> None:
 def test_a_table_that_cannot_be_written_costs_nothing_else(
     tiny_run: Path, pictures: list[Path], tmp_path: Path, monkeypatch, capsys
 ) -> None:
-    write, out = tables.write_summary, tmp_path / "out"
+    write, out = tables.write_rows, tmp_path / "out"
 
     def full(path: Path, *rest: object) -> None:
         if path.name == "summary.csv":
             raise InputError(f"cannot write {path}: no space left on the disk")
         write(path, *rest)
 
-    monkeypatch.setattr(tables, "write_summary", full)
+    monkeypatch.setattr(tables, "write_rows", full)
     words = ["predict", str(tiny_run), str(pictures[0]), "--device=cpu", "--out", str(out)]
     assert main(words) == PARTLY_FAILED
     told = capsys.readouterr()

@@ -5,9 +5,9 @@ import dataclasses
 import numpy as np
 import pytest
 
+from embedseg.augmentation import AugmentConfig
 from embedseg.data.lane_augment import augment_lanes
 from embedseg.data.lane_sample import LaneSample, lane_sample
-from embedseg.data.transforms import AugmentConfig
 from embedseg.data.weather import change_weather
 from embedseg.lanes.polylines import lanes_of
 

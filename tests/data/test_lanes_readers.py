@@ -10,11 +10,11 @@ from PIL import Image
 
 from embedseg.data.lane_sample import LaneSample, lane_sample
 from embedseg.data.lanes_culane import culane
-from embedseg.data.lanes_lanenet import lanenet, write_lanenet
+from embedseg.data.lanes_lanenet import lanenet
 from embedseg.data.lanes_polylines import curvelanes, polylines
 from embedseg.data.lanes_specs import LANE_DATASETS, read_size
 from embedseg.data.lanes_tusimple import tusimple
-from embedseg.io import InputError
+from embedseg.io import InputError, write_image, write_labels
 from embedseg.lanes.polylines import lanes_of
 
 LANE = [(20.0, 10.0), (20.0, 39.0)]  # in pictures of 80 x 40
@@ -151,15 +151,18 @@ def test_polylines_in_one_file_and_beside_pictures(tmp_path: Path, caplog) -> No
         polylines(tmp_path)
 
 
-def test_lanenet_layout_round_trip(tmp_path: Path) -> None:
+def test_lanenet_layout(tmp_path: Path) -> None:
     image = np.full((40, 80, 3), 70, np.uint8)
-    sample = lane_sample(image, lanes_of([LANE, [(50, 5), (60, 39)]]), width=4)
-    sample.labels[0, :5] = -1
-    assert write_lanenet([sample, sample], tmp_path) == 2
+    labels = lane_sample(image, lanes_of([LANE, [(50, 5), (60, 39)]]), width=4).labels
+    for name in ("0000", "0001"):
+        write_image(tmp_path / "image" / f"{name}.png", image)
+        write_image(tmp_path / "gt_binary_image" / f"{name}.png", np.uint8(255) * (labels > 0))
+        write_labels(tmp_path / "gt_instance_image" / f"{name}.png", labels)
+    (tmp_path / "train.txt").write_text("image/0001.png gt_binary_image/0001.png\n")
     data = lanenet(tmp_path)
-    assert data.names == ["0000", "0001"] and data.split("train").names == data.names
-    np.testing.assert_array_equal(data[0].labels, np.maximum(sample.labels, 0))
-    np.testing.assert_array_equal(data[0].semantic, sample.labels > 0)
+    assert data.names == ["0000", "0001"] and data.split("train").names == ["0001"]
+    np.testing.assert_array_equal(data[0].labels, labels)
+    np.testing.assert_array_equal(data[0].semantic, labels > 0)
     np.testing.assert_array_equal(data[0].image, image)
     assert LANE_DATASETS["lanenet"](f"{tmp_path},size=40x20")[0].labels.shape == (20, 40)
 

@@ -8,12 +8,11 @@ import pytest
 from PIL import Image
 
 from embedseg.cli import main
-from embedseg.commands import drive
 from embedseg.commands.common import PARTLY_FAILED
 from embedseg.data.roads import roads
 from embedseg.lanes.hnet import HNet, save_hnet
 from embedseg.lanes.tusimple import default_rows, to_record
-from embedseg.lanes.video import VIDEOS, open_drive, write_video
+from embedseg.lanes.video import open_drive, write_video
 
 
 @pytest.fixture(scope="module")
@@ -74,10 +73,6 @@ def test_video_of_a_video(frames: Path, tmp_path: Path, capsys: pytest.CaptureFi
     assert open_drive(out).frames == 3 and (tmp_path / "drive_lanes.csv").is_file()
     assert main(["lanes", "predict", "lanes", str(path), "--out", str(tmp_path / "x.json")]) == 1
     assert f"call embedseg predict MODEL {path} --out drive_lanes.mp4" in last(capsys)
-
-
-def test_endings_of_videos_are_those_of_the_package() -> None:
-    assert set(drive.ENDINGS) == VIDEOS
 
 
 def test_one_picture_is_not_pictures(

@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 
 from embedseg.driving.scores import (
-    read_categories,
     score_culane,
     score_tusimple,
     to_csv,
@@ -15,6 +14,7 @@ from embedseg.driving.scores import (
     to_table,
 )
 from embedseg.io import InputError
+from embedseg.lanes.culane import read_categories
 
 ROWS = list(range(160, 720, 10))
 

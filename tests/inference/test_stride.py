@@ -3,16 +3,17 @@
 import math
 from dataclasses import replace
 
+import cv2
 import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
 
-from embedseg.data import Sample, resize
 from embedseg.ensemble import Ensemble
-from embedseg.inference.segment import resize_picture, segment
+from embedseg.inference.segment import segment
 from embedseg.inference.segmenter import Segmenter
 from embedseg.inference.spec import ModelSpec
+from embedseg.resizing import resize_image
 from embedseg.training.objective import _thinned
 
 RADIUS = 12
@@ -66,11 +67,13 @@ def test_instances_do_not_move_with_the_stride(
         assert np.abs(np.argwhere(own).mean(0) - true).max() < 0.25
 
 
-def test_pictures_are_resized_as_in_training() -> None:
+def test_the_area_of_a_picture_chooses_its_filter() -> None:
     noise = np.random.default_rng(0).integers(0, 256, (20, 100, 3), np.uint8)
-    sample = Sample(noise, np.zeros((20, 100), np.int32), None, "noise")
-    for size in ((25, 25), (10, 300), (20, 90)):  # one axis grows or stays, the other shrinks
-        assert np.array_equal(resize_picture(noise, size), resize(sample, size).image)
+    for size, area in (((25, 25), True), ((10, 300), False), ((20, 90), True)):
+        how = cv2.INTER_AREA if area else cv2.INTER_LINEAR
+        wanted = cv2.resize(noise, size[::-1], interpolation=how)
+        assert np.array_equal(resize_image(noise, size), wanted)
+    assert resize_image(noise, (20, 100)) is noise
 
 
 class Fixed(Segmenter):

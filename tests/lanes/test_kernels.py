@@ -36,5 +36,4 @@ def test_compiling_is_told_once(
     labels[:, 20:23], labels[:, 40:43] = 1, 2
     pieces.split_lanes(labels)
     curves.fit_lanes(labels)
-    assert caplog.text.count("compiling kernel") == 1
-    assert f"compiling kernel {name}" in caplog.text
+    assert caplog.text.count(f"compiling kernel {name},") == 1  # others may be compiled beside it

@@ -102,9 +102,8 @@ def test_too_large_or_different_is_not_shipped(
     with pytest.raises(InputError, match="narrower"):
         ship(tiny_run, "x", **options)
     monkeypatch.setattr(script, "LIMIT", 10**9)
-    monkeypatch.setattr(script, "TOLERANCE", -1.0)
     with pytest.raises(InputError, match="half precision"):
-        ship(tiny_run, "x", **options)
+        ship(tiny_run, "x", **options, tolerance=-1.0)
     assert not list((tmp_path / "w").iterdir())
 
 
