@@ -128,6 +128,8 @@ def test_learned_decoder_sees_single_pixels_of_the_image() -> None:
         (lambda: build_network("unet", output_stride=2), "output_stride of UNet"),
         (lambda: build_network("unet", decoder="learned"), "decoder='learned'"),
         (lambda: build_network("unet", decoder="bilinear"), "decoder='bilinear'"),
+        (lambda: build_network("lednet", decoder="published"), "at least 2 output channels, got 1"),
+        (lambda: build_network("sinet", decoder="published"), "at least 2 output channels, got 1"),
         (lambda: build_network("enet", options={"ndim": 3}), "enet has no 3D form"),
         (lambda: EmbeddingNet(Identity(3)), "leaves none for the image"),
         (lambda: EmbeddingNet(Identity(4))(torch.zeros(1, 3, 8, 8)), "image must be"),
