@@ -17,14 +17,15 @@ import logging
 from typing import Any, Literal
 
 import numpy as np
+from scipy.spatial import cKDTree
 from sklearn import cluster
 
 from clustering.assign import cluster_means
 from clustering.base import NOISE, PixelClusterer
 from clustering.condense import Condensed, Labels, condensed
-from clustering.nearest import assign, require_finite
+from clustering.nearest import require_finite
 from clustering.parameters import at_least, positive, whole
-from clustering.pixels import Array, Pixels, rows
+from clustering.pixels import Array, Pixels
 from clustering.spanning import single_linkage, spanning_tree
 from clustering.tensors import TensorPixels
 
@@ -57,7 +58,8 @@ class HDBSCAN(_Density):
         min_cluster_size.
     cluster_selection_epsilon: clusters nearer than this are not split.
     cluster_selection_method: "eom" (excess of mass) or "leaf".
-    cluster_all: noise takes the label of the nearest cluster; False leaves it NOISE.
+    cluster_all: noise takes the label of the nearest point that has one, with more than SAMPLE
+        points that of the nearest prototype; False leaves it NOISE.
     exact: True runs the library on every point.
     n_threads: None takes all cores. The result does not depend on it.
     """
@@ -132,7 +134,8 @@ class DBSCAN(_Density):
 
     eps: radius of the neighbourhood, > 0.
     min_samples: points within eps, counting the point itself, that make a point a core point.
-    cluster_all: noise takes the label of the nearest cluster; False leaves it NOISE.
+    cluster_all: noise takes the label of the nearest point that has one, with more than SAMPLE
+        points that of the nearest prototype; False leaves it NOISE.
     exact: True runs the library on every point.
     n_threads: None takes all cores. The result does not depend on it.
     """
@@ -181,19 +184,22 @@ def _finish(
     if len(pixels) > size:
         found = condensed(pixels, method, size, min_size, estimator.n_threads)
     else:
-        found = _full(pixels, method, estimator._given)
+        found = _full(pixels, method, estimator._given, estimator.n_threads)
     estimator.labels_ = found.nearest if estimator.cluster_all else found.labels
     estimator.cluster_centers_ = found.centres
 
 
-def _full(pixels: Pixels | TensorPixels, method: Any, given: Array | None) -> Condensed:
+def _full(
+    pixels: Pixels | TensorPixels, method: Any, given: Array | None, n_threads: int | None
+) -> Condensed:
     """Return the library's own labels of all points, or of the same in float64, `given` (N, E)."""
     require_finite(pixels)
     points = pixels.take(np.arange(len(pixels))).T
     labels: Labels = method(points if given is None else given, 1.0)
     centres = cluster_means(points, labels, int(labels.max()) + 1)
     nearest = labels.copy()
-    noise = np.flatnonzero(labels == NOISE)
-    if len(noise) and len(centres):
-        nearest[noise] = assign(rows(points[noise]), centres, np.inf).labels
+    noise = labels == NOISE
+    if noise.any() and len(centres):
+        clustered = cKDTree(points[~noise])
+        nearest[noise] = labels[~noise][clustered.query(points[noise], workers=n_threads or -1)[1]]
     return Condensed(labels, nearest, centres)

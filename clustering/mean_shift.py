@@ -16,8 +16,8 @@ from its mode, there is one more pass.
 
 Guarantee: `min_points` pixels that lie within b/2 of a point, farther than 2b from all others, and
 on no border between instances (`border_step`), are a cluster, as long as at most FAR pixels are far
-from the modes of the sample. With more far pixels F this holds for clusters of well more than
-TRUST * F / FAR pixels.
+from the modes of the sample. With more far pixels F this holds for clusters of well more pixels
+than min_points and than TRUST * F / FAR.
 
 Reported: `cluster_centers_` are the means of the last pass, so a pixel's label is that of its
 nearest centre but for pixels that a move of less than AWAY * b would change.

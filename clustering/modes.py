@@ -20,7 +20,7 @@ PLENTY = 512  # sampled pixels for each mode; if half of them are near one, `of_
 FAR = 4096  # far pixels that are looked at, at most
 TRUST = 4  # sampled pixels that a mode of a sample must have
 PROBE = 128  # pixels that tell whether the embedding is smooth
-ROOM = 1024  # modes that one climb may find
+ROOM = FAR  # modes that one climb may find: every far pixel that is looked at may be one
 
 
 def telling(pixels: Pixels | TensorPixels, step: float) -> float:

@@ -24,7 +24,7 @@ Array = NDArray[np.float32]
 Flags = NDArray[np.bool_]
 
 NEARLY = 0.9
-MANY = 2000  # seeds tried at most; ends a run in which every point is its own
+MANY = 2000  # seeds in vain, at most; ends a run in which every point is its own
 CHUNK = 16384  # points at a time while points left over look for their cluster
 
 
@@ -38,6 +38,8 @@ class SpatialClustering(PixelClusterer):
     min_points: a cluster of fewer new points is dropped.
     max_overlap: a cluster is dropped if at least this fraction of its points is clustered already.
     cluster_all: points left over take the cluster of the largest phi; False makes them NOISE.
+
+    The search ends after MANY seeds in vain: with too few new points, or with one.
 
     `fit` and `fit_image` take, beside the points, `seed` (N,) or (*S), all equal if absent, and
     `log_precision` (N, E) or (E, *S): ln(1 / (2 sigma^2)) along each axis. After a fit
@@ -133,11 +135,11 @@ class SpatialClustering(PixelClusterer):
         best = seed.max()
         least = self.seed_threshold if best > self.seed_threshold else NEARLY * best
         order = order[seed[order] > least]
-        tried = 0
+        vain = 0
         for at in order:
             if not free[at]:
                 continue
-            if (tried := tried + 1) > MANY:
+            if vain >= MANY:
                 break
             away = scaled_distances(points, points[:, at], precision[:, at])
             inside = away < reach
@@ -145,6 +147,7 @@ class SpatialClustering(PixelClusterer):
             free &= ~inside
             free[at] = False
             total, added = np.count_nonzero(inside), np.count_nonzero(new)
+            vain += int(added < max(self.min_points, 2))
             if added < self.min_points or total - added >= self.max_overlap * total:
                 continue
             labels[new] = len(seeds)

@@ -5,9 +5,9 @@ mean; repeat until the mean stops. All points nearer than the bandwidth to the m
 Repeat with the points that are left.
 
 The centres are looked for on a spread sample of at most SAMPLE points, then on one of the points
-that no centre has taken, and so on until none is found; after each a pass over all points gives
-every one to the first centre within the bandwidth. With `exact`, or where there are no more points
-than SAMPLE, this is the loop of the paper itself.
+that no centre has taken, and so on until none is found or there are MANY; after each a pass over
+all points gives every one to the first centre within the bandwidth. With `exact`, or where there
+are no more points than SAMPLE, this is the loop of the paper itself.
 """
 
 from dataclasses import dataclass
@@ -25,7 +25,7 @@ from clustering.pixels import Array, Pixels, spread
 from clustering.tensors import TensorPixels
 
 SAMPLE = 4096  # points
-MANY = 1000  # clusters, at most; ends a run in which every point is its own
+MANY = SAMPLE  # clusters found on samples, at most; ends a run in which every point is its own
 
 
 class ThresholdClustering(PixelClusterer):
@@ -97,7 +97,7 @@ class ThresholdClustering(PixelClusterer):
     def _search(self, pixels: Pixels | TensorPixels) -> Assignment | None:
         """Alternate a hunt among the unlabelled points and a pass over all until none is found."""
         random = check_random_state(self.random_state)
-        size = len(pixels) if self.exact else SAMPLE
+        size, most = (len(pixels), len(pixels)) if self.exact else (SAMPLE, MANY)
         centres = np.empty((0, pixels.dims), np.float32)
         labels = np.full(len(pixels), NOISE, np.int32)
         free = np.arange(len(pixels))
@@ -105,14 +105,14 @@ class ThresholdClustering(PixelClusterer):
         hunt = Hunt(self.bandwidth, self.tol, self.max_iter, self.max_overlap, self.min_points)
         while len(free) > self.stop_below and hunt.failures < self.max_failures:
             hunt.look_at(pixels, labels, free, size)
-            new = hunt.run(random, self.stop_below, self.max_failures)
+            new = hunt.run(random, self.stop_below, self.max_failures, most)
             if len(new):
                 centres = np.concatenate([centres, new])
                 found = assign(
                     pixels, centres, self.bandwidth, first_within=True, n_threads=self.n_threads
                 )
                 labels = found.labels
-            if len(new) == 0 or len(free) <= size or len(centres) >= MANY:
+            if len(new) == 0 or len(free) <= size or len(centres) >= most:
                 break
             free = np.flatnonzero(labels < 0)
         self.n_iter_ = hunt.rounds
@@ -147,10 +147,12 @@ class Hunt:
         self.weights = np.full(len(self.free), len(free) / len(some), np.float32)
         self.weights[len(some) :] = len(taken) / max(len(rest), 1)
 
-    def run(self, random: np.random.RandomState, stop_below: int, max_failures: int) -> Array:
-        """Return the centres (L, E) of the clusters found, in order."""
+    def run(
+        self, random: np.random.RandomState, stop_below: int, max_failures: int, most: int
+    ) -> Array:
+        """Return the centres (L, E) of the clusters found, in order; L <= most."""
         centres: list[Array] = []
-        while len(centres) < MANY and self.failures < max_failures:
+        while len(centres) < most and self.failures < max_failures:
             left = np.flatnonzero(self.free)
             if self.weights[left].sum() <= stop_below:
                 break

@@ -38,12 +38,13 @@ class EDANet(Backbone):
         self.in_channels = in_channels
         first = FIRST_MAPS + in_channels
         second = max(60, first + 1)
-        third = (second + growth * len(DILATIONS[0])) // 2
+        dense = second + growth * len(DILATIONS[0])
+        third = dense // 2
         self.steps = nn.Sequential(
             Down(in_channels, first, layers),
             Down(first, second, layers),
             *(Dense(second + k * growth, growth, d, layers) for k, d in enumerate(DILATIONS[0])),
-            Down(2 * third, third, layers),
+            Down(dense, third, layers),
             *(Dense(third + k * growth, growth, d, layers) for k, d in enumerate(DILATIONS[1])),
         )
         self.out_channels = third + growth * len(DILATIONS[1])

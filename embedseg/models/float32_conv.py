@@ -25,11 +25,16 @@ def needs_float32(kernel: Sequence[int], groups: int, dilation: int) -> bool:
 
 
 class Float32Conv2d(nn.Conv2d):
-    """`nn.Conv2d` that computes in float32 on a processor and returns the kind of its input."""
+    """`nn.Conv2d` that computes in float32 on a processor and returns the kind of its input.
+
+    Weights of lower precision are widened for it; those of float64 stay as they are.
+    """
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the convolved maps."""
         if x.device.type != "cpu":
             return super().forward(x)
+        wide = torch.promote_types(self.weight.dtype, torch.float32)
+        bias = None if self.bias is None else self.bias.to(wide)
         with torch.autocast("cpu", enabled=False):
-            return super().forward(x.float()).to(x.dtype)
+            return self._conv_forward(x.to(wide), self.weight.to(wide), bias).to(x.dtype)

@@ -14,12 +14,14 @@ from embedseg.models.heads import EnlargedHead
 WIDTHS = (32, 64, 128)  # channels at 1/2, 1/4, 1/8
 EARLY_DROPOUT, DROPOUT = 0.03, 0.3
 DILATIONS = (1, 2, 5, 9, 2, 5, 9, 17)  # of the blocks at 1/8
+LEAST = 2  # output channels of the published decoder
 
 
 def lednet(*, in_channels: int = 3, norm: Literal["batch", "group"] = "batch") -> "LEDNet":
     """Return LEDNet: 128 maps at 1/8 (922,821 parameters with 19 classes).
 
-    Its published decoder works in class space and interpolates x8.
+    Its published decoder works in class space and interpolates x8; its scores, behind a ReLU, are
+    never negative, so that it needs at least two output channels.
     """
     return LEDNet(in_channels, Layers(2, norm, eps=EPS))
 
@@ -54,6 +56,11 @@ class LEDNet(Backbone):
 
     def make_head(self, channels: int) -> nn.Module:
         """Return the attention pyramid, enlarged x8."""
+        if channels < LEAST:
+            raise ValueError(
+                f"the published decoder has no scores below 0, with which one channel could say "
+                f"no; use decoder='learned' or at least {LEAST} output channels, got {channels}"
+            )
         return EnlargedHead(AttentionPyramid(self.out_channels, channels, self.layers), self.stride)
 
 

@@ -61,6 +61,8 @@ def build_network(  # noqa: PLR0913  (what a checkpoint stores of its network, f
     from embedseg.models import MODELS, find_builder
 
     builder = find_builder(name)
+    if in_channels < 1:
+        raise ValueError(f"in_channels must be >= 1, got {in_channels}")
     options = dict(options or {})
     context = options.pop("context", None)
     known = [key for key in inspect.signature(builder).parameters if key != "in_channels"]
@@ -298,7 +300,7 @@ def check_values(embedding_dim: int, classes: int, waves: Sequence[float]) -> No
     for key, value in (("embedding_dim", embedding_dim), ("classes", classes)):
         if value < 1:
             raise ValueError(f"{key} must be >= 1, got {value}")
-    if any(wave < 2 for wave in waves):
+    if not all(2 <= wave < math.inf for wave in waves):
         raise ValueError(f"waves are wavelengths of at least 2 pixels, got {list(waves)}")
 
 

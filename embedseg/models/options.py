@@ -1,6 +1,7 @@
 """Checking the values of a network's options against the annotations of its builder."""
 
 import inspect
+import math
 from collections.abc import Callable, Mapping
 from typing import Any, Literal, get_args, get_origin
 
@@ -10,8 +11,8 @@ WORDS = {int: "a whole number", float: "a number", bool: "true or false", str: "
 def check_options(name: str, builder: Callable[..., Any], options: Mapping[str, Any]) -> None:
     """Refuse a value that is not of its parameter's type; ValueError.
 
-    A whole number is a number, and a list serves for a tuple; true and false are no numbers. The
-    option `context`, which no builder sees, is a word.
+    A whole number is a number, and a list serves for a tuple; true and false are no numbers, nor
+    are infinity and NaN. The option `context`, which no builder sees, is a word.
     """
     parameters = inspect.signature(builder).parameters
     for key, value in options.items():
@@ -31,7 +32,9 @@ def _fits(value: Any, kind: Any) -> bool:
         return True
     if kind in (int, float) and isinstance(value, bool):
         return False
-    return isinstance(value, int | float if kind is float else kind)
+    if kind is float:
+        return isinstance(value, int | float) and math.isfinite(value)
+    return isinstance(value, kind)
 
 
 def _words(kind: Any) -> str:

@@ -13,6 +13,7 @@ from embedseg.models.lednet import shuffle
 from embedseg.names import unknown
 
 EPS = 1e-3  # of every norm
+LEAST = 2  # output channels of the published decoders
 Branch = tuple[int, int]  # kernel, squeeze: sizes of the convolution and of the mean pooling
 
 
@@ -90,8 +91,10 @@ def sinet(
     """Return SINet: 144 maps at 1/8, in the form for "cityscapes" 168 at 1/16.
 
     86,910 parameters with two classes, 119,418 with 19. The published decoders work in class
-    space. In the form for "cityscapes" the maps at 1/4, `early_width` of them, are added to the
-    scores there: its published decoder needs as many output channels.
+    space and need at least two output channels: they let finer information in where no class is
+    sure, and of one alone the softmax always is. In the form for "cityscapes" the maps at 1/4,
+    `early_width` of them, are added to the scores there: its published decoder needs as many output
+    channels.
     """
     if form not in FORMS:
         raise unknown("form", form, FORMS)
@@ -139,6 +142,11 @@ class SINet(Backbone):
 
     def make_head(self, channels: int) -> nn.Module:
         """Return the information-blocking decoder."""
+        if channels < LEAST:
+            raise ValueError(
+                f"the published decoder needs at least {LEAST} output channels, got {channels}; "
+                f"use decoder='learned'"
+            )
         if self.early_width not in (0, channels):
             raise ValueError(
                 f"the published decoder adds {self.early_width} maps to {channels} scores; "

@@ -56,7 +56,8 @@ def splits_bias(layer: nn.Module, x: Tensor) -> bool:
     """Tell whether the bias of `layer` is to get its gradient here."""
     bias = layer.bias
     learns = isinstance(bias, Tensor) and bias.requires_grad and torch.is_grad_enabled()
-    return learns and x.device.type == "cpu" and not torch.compiler.is_compiling()
+    recording = torch.compiler.is_compiling() or bool(torch._C._get_tracing_state())
+    return learns and x.device.type == "cpu" and not recording
 
 
 def with_split_bias(layer: Any, x: Tensor, convolve: Callable[..., Tensor]) -> Tensor:

@@ -8,7 +8,7 @@ from scipy.sparse.csgraph import minimum_spanning_tree
 from scipy.spatial.distance import cdist
 from sklearn.metrics import adjusted_rand_score
 
-from clustering import HDBSCAN
+from clustering import DBSCAN, HDBSCAN
 from clustering.spanning import single_linkage, spanning_tree
 from tests.clusterers.blobs import image, points
 
@@ -86,6 +86,17 @@ def test_a_cluster_too_small_for_the_sample_is_found_among_the_noise():
     assert (labels < 0).mean() < 0.005
     assert adjusted_rand_score(truth[labels >= 0], labels[labels >= 0]) == 1.0
     assert (labels[truth == 2] >= 0).mean() > 0.9
+
+
+@pytest.mark.parametrize("length", [400, 12_000])  # with and without a sample
+@pytest.mark.parametrize("make", [DBSCAN(0.8, cluster_all=True), HDBSCAN(40, cluster_all=True)])
+def test_noise_goes_to_the_nearest_cluster_and_not_to_the_nearest_mean(make, length):
+    rng = np.random.default_rng(0)
+    line = np.stack([np.linspace(0, 100, length), np.zeros(length)], 1)
+    ball = np.array([122, 0]) + rng.uniform(-0.5, 0.5, (length // 4, 2))
+    labels = make.fit_predict(np.concatenate([line, ball, [[101.5, 0]]]))
+    assert len(make.cluster_centers_) == 2  # their means are at 50 and at 122
+    assert labels[-1] == labels[length - 1] != labels[length]
 
 
 @pytest.mark.parametrize(

@@ -56,6 +56,21 @@ def test_a_cluster_of_min_points_among_many_pixels_is_found(seed, size):
     assert adjusted_rand_score(truth, found.labels_) == 1.0
 
 
+@pytest.mark.parametrize(
+    ("count", "find"),
+    [
+        (2500, MeanShift(1.0, min_points=1)),
+        (1500, ThresholdClustering(1.0)),
+        (4500, ThresholdClustering(1.0, exact=True)),
+    ],
+)
+def test_there_may_be_thousands_of_clusters(count, find):
+    side = np.arange(5.0 * np.ceil(count**0.5), step=5)
+    X = np.stack(np.meshgrid(side, side), -1).reshape(-1, 2)[:count]
+    assert len(find.fit(X).cluster_centers_) == count
+    assert len(np.unique(find.labels_)) == count
+
+
 def test_fewer_than_min_points_are_no_cluster():
     X, truth = points(np.random.default_rng(0), [20_000, 9], 5)
     found = MeanShift(1.5, min_points=10, cluster_all=False).fit(X)

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from clustering import NOISE, SpatialClustering
+from clustering.spatial import MANY
 
 
 def two_sizes() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -108,3 +109,10 @@ def test_a_mask_or_map_of_another_shape_is_refused_before_it_is_read() -> None:
 def test_maps_of_another_size_are_refused() -> None:
     with pytest.raises(ValueError, match="do not fit 3 points"):
         SpatialClustering().fit(np.ones((3, 2)), seed=np.ones(4))
+
+
+def test_there_may_be_thousands_of_clusters_but_not_of_single_points() -> None:
+    places = np.arange(2100.0).repeat(2)[:, None]
+    fitted = SpatialClustering(0.1).fit(places)
+    assert len(fitted.cluster_centers_) == 2100
+    assert len(SpatialClustering(0.1).fit(places[::2]).cluster_centers_) == MANY

@@ -1,5 +1,7 @@
 """The embedding network around a backbone: coordinates, padding, strides, refusals."""
 
+import math
+
 import pytest
 import torch
 from torch import Tensor, nn
@@ -125,9 +127,14 @@ def test_learned_decoder_sees_single_pixels_of_the_image() -> None:
         (lambda: build_network("unet", options={"norm": "bach"}), "did you mean 'batch'"),
         (lambda: build_network("unet", options={"stem_stride": 3}), "stem_stride"),
         (lambda: build_network("unet", embedding_dim=0), "embedding_dim must be >= 1"),
+        (lambda: build_network("unet", in_channels=0), "in_channels must be >= 1, got 0"),
+        (lambda: build_network("unet", waves=[4, math.nan]), "at least 2 pixels, got .4, nan"),
+        (lambda: build_network("unet", waves=[math.inf]), "at least 2 pixels, got .inf"),
         (lambda: build_network("unet", output_stride=2), "output_stride of UNet"),
         (lambda: build_network("unet", decoder="learned"), "decoder='learned'"),
         (lambda: build_network("unet", decoder="bilinear"), "decoder='bilinear'"),
+        (lambda: build_network("lednet", decoder="published"), "at least 2 output channels, got 1"),
+        (lambda: build_network("sinet", decoder="published"), "at least 2 output channels, got 1"),
         (lambda: build_network("enet", options={"ndim": 3}), "enet has no 3D form"),
         (lambda: EmbeddingNet(Identity(3)), "leaves none for the image"),
         (lambda: EmbeddingNet(Identity(4))(torch.zeros(1, 3, 8, 8)), "image must be"),

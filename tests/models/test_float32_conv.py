@@ -53,6 +53,19 @@ def test_kernels_that_stay_in_float32_and_what_they_return():
     assert torch.equal(out, long(image.float()).bfloat16())
 
 
+@pytest.mark.parametrize("kind", [torch.float64, torch.bfloat16, torch.float16])
+def test_it_takes_weights_of_another_precision(kind):
+    layer = Float32Conv2d(8, 8, 3, padding=2, dilation=2, groups=8)
+    image = torch.randn(1, 8, 9, 9)
+    expected = nn.functional.conv2d(
+        image.double(), layer.weight.double(), layer.bias.double(), padding=2, dilation=2, groups=8
+    )
+    out = layer.to(kind)(image.to(kind))
+    assert out.dtype == kind
+    tolerance = 1e-12 if kind == torch.float64 else 0.05
+    torch.testing.assert_close(out.double(), expected, rtol=0, atol=tolerance)
+
+
 @pytest.mark.parametrize("name", AFFECTED)
 def test_it_trains_in_bfloat16_on_a_processor(name):
     # fpenet crashed the process here, extremec3net never returned

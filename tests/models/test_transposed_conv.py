@@ -102,3 +102,10 @@ def test_other_parts_know_the_layer(ndim, kind):
     folded = fold_norms(row)
     assert isinstance(folded[1], nn.Identity)
     torch.testing.assert_close(folded(image), row(image))
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # torch.jit is an old way
+def test_a_tracer_sees_torch_s_own_layer():
+    layer, image = Layers().up(3, 2), torch.randn(1, 3, 4, 5)
+    traced = torch.jit.trace(layer, image)
+    assert torch.equal(traced(image), layer(image))
