@@ -2,7 +2,7 @@
 
 import logging
 import math
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from inspect import signature
 
 import torch
@@ -13,6 +13,7 @@ from embedseg.data.sparse import sparse_dataset
 from embedseg.device import channels_last
 from embedseg.inference.spec import ModelSpec
 from embedseg.io import InputError
+from embedseg.kinds import check_kinds
 from embedseg.losses import DiscriminativeLoss
 from embedseg.losses.discriminative_options import push_margin
 from embedseg.model import build_from_spec
@@ -173,10 +174,14 @@ def sparse_training(config: TrainConfig, training: Dataset) -> Dataset:
 
 def build_objective(config: TrainConfig) -> Objective:
     """Return what the run minimises; ValueError for losses or options that do not exist."""
-    known = signature(DiscriminativeLoss.__init__).parameters
+    known = signature(DiscriminativeLoss).parameters
+    own = {field.name for field in fields(LossConfig)}
     for name in config.loss.options:
+        if name in own:
+            raise ValueError(f"loss.options has no {name}; set --loss.{name}")
         if name not in known:
-            raise unknown("loss.options", name, set(known) - {"self"})
+            raise unknown("loss.options", name, set(known) - own)
+    check_kinds("discriminative loss", DiscriminativeLoss, config.loss.options)
     spatial = config.method == "spatial"
     for name in ("alpha", "beta", "gamma", "options"):
         if spatial and getattr(config.loss, name) != getattr(LossConfig(), name):

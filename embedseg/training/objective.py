@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from embedseg.kinds import check_kinds
 from embedseg.losses import LOSSES, SIDE_LOSSES, combined_loss, deep_supervision, scheduled
 from embedseg.losses.boundary_schedule import Schedule
 from embedseg.losses.centre import centre_loss
@@ -250,6 +251,7 @@ def check_names(names: Mapping[str, float], options: Mapping[str, Mapping[str, A
                 "options of the discriminative loss are loss.options"
             )
         check_options(name, known[name], own)
+        check_kinds(f"loss {name!r}", known[name], own)
     if not any(name in LOSSES for name in names):
         logger.warning("no loss acts on the semantic head (%s): add cross_entropy", list(names))
 
