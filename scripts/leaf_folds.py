@@ -1,10 +1,11 @@
 """Folds of a data set of plants, no plant in two: lists of names for `embedseg train`."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from embedseg.data import open_dataset
-from embedseg.data.splits import grouped_folds
-from embedseg.io import atomic_path
+from embedseg.data.splits import grouped_folds, read_names
+from embedseg.io import InputError, atomic_path
 
 Lists = tuple[Path, Path]
 
@@ -13,19 +14,26 @@ def write_folds(data: str, count: int, out: Path, *, seed: int = 0) -> list[List
     """Write train.txt and val.txt into fold0, fold1, ... of `out` and return their paths.
 
     Pictures of one plant, as the data set's `plant_groups.json` tells, stay together. Raises
-    ValueError for a `count` outside 2 .. number of groups.
+    ValueError for a `count` outside 2 .. number of groups, InputError where other folds lie there.
     """
     samples = open_dataset(data)
     folds = []
     for number, names in enumerate(grouped_folds(samples.names, samples.groups, count, seed)):
         folder = out / f"fold{number}"
-        folder.mkdir(parents=True, exist_ok=True)
         files = folder / "train.txt", folder / "val.txt"
         for file, part in zip(files, names, strict=True):
-            with atomic_path(file) as temporary:
-                temporary.write_text("\n".join(part) + "\n")
+            keep_list(file, part)
         folds.append(files)
     return folds
+
+
+def keep_list(file: Path, names: Sequence[str]) -> None:
+    """Write the `names`; InputError where `file` lists others, of which results may lie beside."""
+    if file.is_file() and read_names(file, names) != list(names):
+        raise InputError(f"{file} lists other pictures, of an earlier call; choose another --out")
+    file.parent.mkdir(parents=True, exist_ok=True)
+    with atomic_path(file) as temporary:
+        temporary.write_text("\n".join(names) + "\n")
 
 
 def describe_groups(data: str, count: int) -> str:

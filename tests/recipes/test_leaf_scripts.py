@@ -70,12 +70,19 @@ def test_folds_are_trained_scored_and_kept(plants: Path, tmp_path: Path) -> None
     assert (tmp_path / "fold0" / "run" / "metrics.csv").stat().st_mtime_ns == kept
     assert (tmp_path / "table.md").read_text() == text
 
+    with pytest.raises(InputError, match=r"fold0/train\.txt lists other pictures, of an earlier"):
+        reproduce(f"cvppp:{plants}", tmp_path, folds=3, base=TINY)
+    with pytest.raises(InputError, match="fold0/run: was trained with other options; choose anoth"):
+        reproduce(f"cvppp:{plants}", tmp_path, folds=2, base=[*TINY, "--seed=1"])
     lists = (None, tmp_path / "fold0" / "val.txt")
     run = tmp_path / "fold0" / "run"
     given = reproduce(f"cvppp:{plants}", tmp_path / "given", lists=lists, run=run)
     assert f"{100 * parts[0]['predicted']['SBD']:.1f}" in given and "one split" in given
     with pytest.raises(InputError, match="holds the scores of"):
         reproduce(f"cvppp:{plants}", tmp_path / "given", lists=lists, run=tmp_path / "fold1/run")
+    other = (None, tmp_path / "fold1" / "val.txt")
+    with pytest.raises(InputError, match=r"val\.txt lists other pictures, of an earlier call"):
+        reproduce(f"cvppp:{plants}", tmp_path / "given", lists=other, run=run)
     with pytest.raises(ValueError, match="give --folds K"):
         reproduce(f"cvppp:{plants}", tmp_path / "nothing", lists=lists)
 
