@@ -100,7 +100,7 @@ def class_weights(weight: ClassWeight, classes: int, like: Tensor, name: str = "
     """
     if weight is None:
         return like.new_ones(classes)
-    given = torch.as_tensor(weight)
+    given = torch.as_tensor(weight, dtype=like.dtype)
     if given.shape != (classes,):
         raise ValueError(
             f"{name} has shape {tuple(given.shape)}, but there are {classes} classes; give one "
@@ -109,7 +109,7 @@ def class_weights(weight: ClassWeight, classes: int, like: Tensor, name: str = "
     seen = given.device.type == "cpu" and not torch.compiler.is_compiling()
     if seen and not all(0 <= number < math.inf for number in given.tolist()):
         raise ValueError(f"{name} must be finite numbers >= 0, got {given.tolist()}")
-    return given.to(like)
+    return given.to(like.device)
 
 
 def reduce_pixels(
