@@ -10,7 +10,7 @@ from PIL import Image
 
 from embedseg.data import open_dataset
 from embedseg.io import InputError, read_image, write_labels
-from scripts.ablation_leaves import CELLS, ablate, named
+from scripts.ablation_leaves import CELLS, ablate, main, named
 from scripts.leaf_folds import describe_groups, write_folds
 from scripts.leaf_worst import told
 from scripts.reproduce_cvppp import PUBLISHED, reproduce
@@ -102,6 +102,26 @@ def test_the_worst_are_told_in_numbers() -> None:
     found = np.where((truth == 1) | (truth == 2), 1, 0).astype(np.int32)  # the third is missed
     assert told(found, truth) == "3 | 1 | 1 | 2 | 50, 100, 200"
     assert told(truth, truth) == "3 | 3 | 0 | 0 | "
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [(["--only", "7"], "folds are numbered 0 to 2, got --only [7]"), (["--cells", "x"], "unknown")],
+)
+def test_a_slip_is_one_sentence(
+    plants: Path,
+    words: list[str],
+    sentence: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+) -> None:
+    always = ["ablation_leaves.py", f"cvppp:{plants}", "--folds", "3", "--out", str(tmp_path / "a")]
+    monkeypatch.setattr("sys.argv", [*always, *words])
+    with pytest.raises(SystemExit, match="1"):
+        main()
+    assert capsys.readouterr().err.startswith(sentence)
+    assert not (tmp_path / "a").exists()
 
 
 @pytest.mark.slow
