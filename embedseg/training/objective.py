@@ -13,6 +13,7 @@ from embedseg.losses.boundary_schedule import Schedule
 from embedseg.losses.centre import centre_loss
 from embedseg.losses.combine import check_factor, check_options
 from embedseg.losses.discriminative import DiscriminativeLoss, DiscriminativeTerms
+from embedseg.losses.discriminative_options import push_margin
 from embedseg.losses.seed import seed_loss
 from embedseg.losses.sparse import sparse_loss
 from embedseg.losses.spatial import spatial_loss
@@ -79,7 +80,8 @@ class Objective(nn.Module):
         self.schedule, self.schedule_step = schedule, schedule_step
         if spacing and "hausdorff" in self.foreground:  # its maps of the prediction
             self.keywords["hausdorff"] = {**self.keywords.get("hausdorff", {}), "spacing": spacing}
-        self.unlabelled, self.delta_d = unlabelled, delta_d
+        self.unlabelled = unlabelled
+        self.delta_d = push_margin(delta_d, options.get("hinge", "paper")) / 2  # the paper's
         self.discriminative = DiscriminativeLoss(
             delta_v=delta_v, delta_d=delta_d, alpha=alpha, beta=beta, gamma=gamma, **options
         )
