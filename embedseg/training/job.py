@@ -144,6 +144,7 @@ def check_classes(config: TrainConfig, training: Dataset) -> None:
         )
     if not config.data.cache:
         return  # to read every file takes as long as an epoch
+    refuse_mixture(config, training)
     known = [s.semantic[s.semantic != SEMANTIC_IGNORE] for s in training if s.semantic is not None]
     highest = max((int(values.max(initial=0)) for values in known), default=0)
     if highest > max(config.network.classes - 1, 1):
@@ -151,6 +152,19 @@ def check_classes(config: TrainConfig, training: Dataset) -> None:
             f"{config.data.train}: its images have classes 0 to {highest}; set --network.classes "
             f"{highest + 1}"
         )
+
+
+def refuse_mixture(config: TrainConfig, training: Dataset) -> None:
+    """Refuse images without classes beside images with some, where classes matter; InputError."""
+    named = {sample.name: sample.semantic is not None for sample in training}
+    bare = [name for name, classes in named.items() if not classes]
+    if not 0 < len(bare) < len(named):
+        return
+    begin = f"{config.data.train}: {bare[0]!r} has no classes and other images have; put them "
+    if config.network.classes > 2:
+        raise InputError(f"{begin}into semantic/ beside labels/, or leave such images out")
+    if config.copy_paste:
+        raise InputError(f"{begin}into semantic/ beside labels/, or set copy_paste to 0")
 
 
 def sparse_training(config: TrainConfig, training: Dataset) -> Dataset:

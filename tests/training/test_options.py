@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
@@ -77,3 +78,22 @@ def test_classes_without_an_output_are_named(tmp_path: Path) -> None:
             config = read_config([*words, f"--network.classes={classes}"])
             prepare(config, World(), torch.device("cpu"))
     prepare(read_config([*words, "--network.classes=3"]), World(), torch.device("cpu"))
+
+
+@pytest.mark.parametrize(
+    ("option", "message"),
+    [
+        ("--network.classes=3", "'leaves0-00000' has no classes and other images have; put them"),
+        ("--copy_paste=0.5", "'leaves0-00000' has no classes .* or set copy_paste to 0"),
+    ],
+)
+def test_images_without_classes_are_not_mixed_with_others(
+    tmp_path: Path, option: str, message: str
+) -> None:
+    data = write_folder(tmp_path / "data", count=2)
+    (data / "semantic").mkdir()
+    for file in (data / "labels").iterdir():
+        write_labels(data / "semantic" / file.name, np.minimum(read_labels(file), 1))
+    words = ["--data", f"leaves:2 + folder:{data}", "--val=leaves:2,1", "--device=cpu", option]
+    with pytest.raises(InputError, match=message):
+        prepare(read_config(words), World(), torch.device("cpu"))
