@@ -23,7 +23,7 @@ from embedseg.names import unknown
 from embedseg.training.config import LossConfig, TrainConfig
 from embedseg.training.distributed import World
 from embedseg.training.initial import initialise
-from embedseg.training.numbers import check_numbers
+from embedseg.training.numbers import check_numbers, idle
 from embedseg.training.objective import Objective
 from embedseg.training.optim import AveragedWeights, build_optimizer
 from embedseg.training.sampling import AugmentedStream
@@ -92,6 +92,8 @@ def prepare(
     own and does not need those that it started from.
     """
     check_numbers(config)
+    for sentence in idle(config):
+        logger.warning("%s", sentence)
     if config.tensorboard:
         require_tensorboard()
     training, validation = open_sources(config.data, names)
