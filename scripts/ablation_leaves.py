@@ -18,7 +18,7 @@ from leaf_folds import describe_groups, spread, write_folds
 
 from embedseg.comparison.cells import Cell
 from embedseg.comparison.run import compare, describe, plan, read_results
-from embedseg.io import write_text
+from embedseg.io import InputError, write_text
 from embedseg.names import unknown
 
 COLOURS = ("brightness", "contrast", "saturation", "hue", "blur", "noise")
@@ -66,11 +66,14 @@ def ablate(
 ) -> str:
     """Train the named `cells` (all) on the folds `only` (all); return the table of `out`.
 
-    Each run has `minutes` or `steps`; `base` are more training options for all.
+    Each run has `minutes` or `steps`; `base` are more training options for all. Raises ValueError
+    for a cell or a fold that does not exist.
     """
     for name in cells:
         if name not in CELLS:
             raise unknown("cell", name, CELLS)
+    if not {*only} <= {*range(folds)}:
+        raise ValueError(f"folds are numbered 0 to {folds - 1}, got --only {list(only)}")
     chosen = [Cell(name, CELLS[name]) for name in cells or CELLS]
     words = ["--config", "leaves", "--data", data, "--clock", "cpu", *base]
     for number, (training, validation) in enumerate(write_folds(data, folds, out)):
@@ -139,8 +142,8 @@ def main() -> None:
     parser.add_argument("--cells", default="", help="names with commas: " + "; ".join(CELLS))
     options, base = parser.parse_known_args()
     logging.basicConfig(level=logging.INFO, format="%(message)s")
-    print(
-        ablate(
+    try:
+        text = ablate(
             options.data,
             options.out,
             minutes=options.minutes,
@@ -150,7 +153,9 @@ def main() -> None:
             cells=named(options.cells),
             base=base,
         )
-    )
+    except (InputError, ValueError) as error:
+        parser.exit(1, f"{error}\n")
+    print(text)
 
 
 def named(text: str) -> list[str]:

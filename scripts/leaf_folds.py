@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from embedseg.data import open_dataset
-from embedseg.data.splits import grouped_folds
-from embedseg.io import write_text
+from embedseg.data.splits import grouped_folds, read_names
+from embedseg.io import InputError, write_text
 
 Lists = tuple[Path, Path]
 
@@ -15,7 +15,7 @@ def write_folds(data: str, count: int, out: Path) -> list[Lists]:
     """Write train.txt and val.txt into fold0, fold1, ... of `out` and return their paths.
 
     Pictures of one plant, as the data set's `plant_groups.json` tells, stay together. Raises
-    ValueError for a `count` outside 2 .. number of groups.
+    ValueError for a `count` outside 2 .. number of groups, InputError where other folds lie there.
     """
     samples = open_dataset(data)
     folds = []
@@ -23,9 +23,16 @@ def write_folds(data: str, count: int, out: Path) -> list[Lists]:
         folder = out / f"fold{number}"
         files = folder / "train.txt", folder / "val.txt"
         for file, part in zip(files, names, strict=True):
-            write_text(file, "\n".join(part) + "\n")
+            keep_list(file, part)
         folds.append(files)
     return folds
+
+
+def keep_list(file: Path, names: Sequence[str]) -> None:
+    """Write the `names`; InputError where `file` lists others, of which results may lie beside."""
+    if file.is_file() and read_names(file, names) != list(names):
+        raise InputError(f"{file} lists other pictures, of an earlier call; choose another --out")
+    write_text(file, "\n".join(names) + "\n")
 
 
 def describe_groups(data: str, count: int) -> str:

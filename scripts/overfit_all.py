@@ -29,7 +29,7 @@ from embedseg.data import Sample, open_dataset, resize
 from embedseg.device import autocast, choose_amp
 from embedseg.inference.normalise import normalise
 from embedseg.inference.spec import ModelSpec
-from embedseg.io import write_text
+from embedseg.io import InputError, write_text
 from embedseg.labels import relabel
 from embedseg.metrics import symmetric_best_dice
 from embedseg.model import Model, build_from_spec
@@ -101,9 +101,14 @@ def main() -> None:
     parser.add_argument("--markdown", type=Path)
     arguments = parser.parse_args()
     torch.set_num_threads(1)
-    everything = open_dataset(arguments.data)
-    pictures = [everything[k] for k in range(PICTURES)]
-    given = {k: v for k in ("size", "steps", "learning_rate") if (v := vars(arguments)[k])}
+    asked = {k: vars(arguments)[k] for k in ("size", "steps", "learning_rate")}
+    given = {k: v for k, v in asked.items() if v is not None}
+    if not all(v > 0 for v in (arguments.every, *given.values())):
+        parser.exit(1, f"numbers must be > 0, got --every {arguments.every} and {given}\n")
+    try:
+        pictures = first_pictures(arguments.data)
+    except InputError as error:
+        parser.exit(1, f"{error}\n")
     rows = json.loads(arguments.out.read_text()) if arguments.out.is_file() else {}
     for name in sorted(set(arguments.names) - set(rows), key=parameters):
         run = RUNS.get(name, USUAL)._replace(**given)
@@ -112,6 +117,14 @@ def main() -> None:
         print(line(name, rows[name]), flush=True)
     if arguments.markdown:
         write_text(arguments.markdown, table(rows))
+
+
+def first_pictures(data: str) -> list[Sample]:
+    """Return the pictures to learn; InputError where there are too few."""
+    everything = open_dataset(data)
+    if len(everything) < PICTURES:
+        raise InputError(f"{data}: has {len(everything)} picture, and {PICTURES} are learned")
+    return [everything[k] for k in range(PICTURES)]
 
 
 def cut(sample: Sample, size: int) -> Sample:

@@ -5,9 +5,9 @@
     python scripts/reproduce_cvppp.py CVPPP/A1 --run runs/leaves --val-list G  # scores a run
 
 Words after the options go to `embedseg train --config leaves`. A second call goes on where the
-first stopped. Nothing is tuned on the pictures that are scored. OUT/table.md holds the table with
-protocol, seed and hardware and what went wrong in the worst pictures, which OUT/worst.png shows;
-OUT/foldN/*.csv has every picture.
+first stopped; other pictures or options want another --out. Nothing is tuned on the pictures that
+are scored. OUT/table.md holds the table with protocol, seed and hardware and what went wrong in the
+worst pictures, which OUT/worst.png shows; OUT/foldN/*.csv has every picture.
 """
 
 import argparse
@@ -18,13 +18,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from leaf_folds import Lists, describe_groups, spread, write_folds
+from leaf_folds import Lists, describe_groups, keep_list, spread, write_folds
 from leaf_worst import show_worst, worst_of
 
 from embedseg.data.splits import read_names
 from embedseg.evaluate import evaluate_model
 from embedseg.io import InputError, atomic_path, write_text
 from embedseg.model import Model, find_weights
+from embedseg.training.config import TrainConfig
 from embedseg.training.loop import train
 from embedseg.training.options import read_config, resumed_config
 from embedseg.training.run_folder import environment
@@ -53,8 +54,8 @@ def reproduce(
 
     Either `folds` of grouped plants, or the `lists` of names (training, validation), or a `run`
     that was trained already, scored on the second list. Raises ValueError where none of these is
-    given, InputError where `out` holds the scores of another run. `minutes` (0: the preset's
-    epochs) is the time of each training, `base` more of its options.
+    given, InputError where `out` holds what other pictures or options gave. `minutes` (0: the
+    preset's epochs) is the time of each training, `base` more of its options.
     """
     if not folds and (lists is None or not (run or lists[0])):
         raise ValueError("give --folds K, or --val-list G with --train-list F or --run RUN")
@@ -62,11 +63,13 @@ def reproduce(
     found: list[dict[str, Any]] = []
     for number, part in enumerate(parts):
         folder = out / f"fold{number}"
-        folder.mkdir(parents=True, exist_ok=True)
+        keep_lists(folder, part)
         scores = folder / "scores.json"
+        config = None if run else config_of(folder / "run", data, part, minutes, base)
         if not scores.is_file():
-            trained = run or trained_run(folder / "run", data, part, minutes, base)
-            score(trained, data, part[1], folder)
+            if config:
+                trained_run(config)
+            score(run or folder / "run", data, part[1], folder)
         found.append(json.loads(scores.read_text()))
         if run and found[-1]["run"] != str(run):
             raise InputError(f"{out} holds the scores of {found[-1]['run']}; choose another --out")
@@ -82,15 +85,43 @@ def reproduce(
     return text
 
 
-def trained_run(run: Path, data: str, lists: Lists, minutes: float, base: Sequence[str]) -> Path:
-    """Return the run, trained on the first list, or trained on from where it was stopped."""
-    if (run / "config.yaml").is_file():
-        return train(resumed_config(run), resume=True)
+def keep_lists(folder: Path, lists: tuple[Path | None, Path]) -> None:
+    """Keep the names of the lists beside the scores; InputError where others are kept there."""
+    for name, file in zip(("train.txt", "val.txt"), lists, strict=True):
+        if file:
+            keep_list(folder / name, read_names(file))
+
+
+def config_of(
+    run: Path, data: str, lists: Lists, minutes: float, base: Sequence[str]
+) -> TrainConfig:
+    """Return how to train on the first list; InputError where the run is there with other options.
+
+    Of an earlier call of the same kind only the places of files may differ.
+    """
     words = ["--config", "leaves", "--data", data, "--run", str(run), "--tune=false", *base]
     config = read_config([*words, "--train-list", str(lists[0]), "--val-list", str(lists[1])])
     if minutes:
         config = replace(config, epochs=0, time_limit=minutes, validate_every=0)
-    return train(config)
+    if (run / "config.yaml").is_file():
+        old = resumed_config(run)
+        places = {key: getattr(old.data, key) for key in ("train", "train_list", "val_list")}
+        same = replace(
+            config,
+            run=old.run,
+            amp=old.amp if config.amp == "auto" else config.amp,
+            data=replace(config.data, **places),
+            network=replace(config.network, init=old.network.init),
+        )
+        if same != old:
+            raise InputError(f"{run}: was trained with other options; choose another --out")
+    return config
+
+
+def trained_run(config: TrainConfig) -> None:
+    """Train the run, or train it on from where it was stopped."""
+    begun = (Path(config.run) / "config.yaml").is_file()
+    train(resumed_config(Path(config.run)) if begun else config, resume=begun)
 
 
 def score(run: Path, data: str, names: Path, folder: Path) -> None:

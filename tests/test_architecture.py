@@ -8,7 +8,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 # leaves of the tree that anything of embedseg may use
-COMMON = {"names", "errors", "_cv2", "jit", "row_runs", "resizing"}
+COMMON = {"names", "kinds", "errors", "_cv2", "jit", "row_runs", "resizing"}
 ALLOWED: dict[str, set[str]] = {
     "labels": set(),
     "io": {"labels"},

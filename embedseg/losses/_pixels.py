@@ -1,5 +1,6 @@
 """What every loss does first: check arguments, go to float32, flatten space, set ignored apart."""
 
+import math
 from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
@@ -91,17 +92,24 @@ def check_range(low: int, high: int, classes: int) -> None:
         )
 
 
-def class_weights(weight: ClassWeight, classes: int, like: Tensor) -> Tensor:
-    """Return `weight` as a (classes,) tensor of the dtype and device of `like`; ones for None."""
+def class_weights(weight: ClassWeight, classes: int, like: Tensor, name: str = "weight") -> Tensor:
+    """Return `weight` as a (classes,) tensor of the dtype and device of `like`; ones for None.
+
+    Raises ValueError, which says `name`, for another shape and for numbers that are no weights
+    (those of a GPU are not looked at, which would wait for it).
+    """
     if weight is None:
         return like.new_ones(classes)
-    values = torch.as_tensor(weight, dtype=like.dtype, device=like.device)
-    if values.shape != (classes,):
+    given = torch.as_tensor(weight, dtype=like.dtype)
+    if given.shape != (classes,):
         raise ValueError(
-            f"weight has shape {tuple(values.shape)}, but there are {classes} classes; give one "
+            f"{name} has shape {tuple(given.shape)}, but there are {classes} classes; give one "
             "number per class (two, background and foreground, for binary logits)"
         )
-    return values
+    seen = given.device.type == "cpu" and not torch.compiler.is_compiling()
+    if seen and not all(0 <= number < math.inf for number in given.tolist()):
+        raise ValueError(f"{name} must be finite numbers >= 0, got {given.tolist()}")
+    return given.to(like.device)
 
 
 def reduce_pixels(

@@ -1,5 +1,6 @@
 """What region losses share: overlap, prediction and truth summed per class, and the class mean."""
 
+import math
 from typing import Literal, NamedTuple
 
 import torch
@@ -63,6 +64,12 @@ def region_sums(pixels: Pixels, per_image: bool, *, squared: bool = False) -> Re
         truth.sum(-1),
     )
     return sums if per_image else Regions(*(part.sum(0) for part in sums))
+
+
+def check_smooth(smooth: float) -> None:
+    """Raise ValueError for a smoothing constant that could make a score infinite or negative."""
+    if not 0 <= smooth < math.inf:
+        raise ValueError(f"smooth must be a finite number >= 0, got {smooth}")
 
 
 def reduce_classes(

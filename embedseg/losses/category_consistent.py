@@ -43,6 +43,8 @@ def category_consistent_loss(  # noqa: PLR0913 (the keywords of the discriminati
     """
     if not 0 <= delta_v < delta_d:
         raise ValueError(f"0 <= delta_v < delta_d must hold, got {delta_v} and {delta_d}")
+    if not min(alpha, beta, gamma) >= 0:
+        raise ValueError(f"alpha, beta and gamma must be >= 0, got {alpha}, {beta} and {gamma}")
     check_tensors(features=features, target=target)
     if features.ndim < 3 or target.shape != features.shape[:1] + features.shape[2:]:
         raise ValueError(

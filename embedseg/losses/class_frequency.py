@@ -13,6 +13,7 @@ from embedseg.losses._pixels import (
     class_weights,
     flatten,
     reduce_pixels,
+    safe,
 )
 from embedseg.losses.cross_entropy import pixel_cross_entropy
 
@@ -31,14 +32,14 @@ def balanced_weights(counts: Tensor) -> Tensor:
     """Return w_l = n / (C n_l) for the C classes with n_l > 0 of n pixels; 0 for the others."""
     present = counts > 0
     share = counts.sum() / present.sum().clamp(min=1)
-    return torch.where(present, share / counts.clamp(min=1), 0)
+    return torch.where(present, share / safe(counts), 0)
 
 
 def bounded_inverse_weights(counts: Tensor, bound: float = 1.02) -> Tensor:
     """Return w_l = 1 / ln(bound + n_l / n): between 1.42 and 50.5 for the published 1.02."""
     if bound <= 1:
         raise ValueError(f"bound must be > 1, got {bound}; the published value is 1.02")
-    return 1 / torch.log(bound + counts / counts.sum().clamp(min=1))
+    return 1 / torch.log(bound + counts / safe(counts.sum()))
 
 
 def balanced_cross_entropy_loss(
@@ -57,13 +58,14 @@ def balanced_cross_entropy_loss(
     Paper: King & Zeng 2001; arXiv:1504.06375 (HED) for two classes
     When: a class is rare and plain cross-entropy ignores it; expect more false positives.
 
-    `counts` are the pixels of each class in the training set. Without them those of this batch
-    stand in, with `per_image` too: a picture is a poorer sample of the training set. There the
-    pooled loss is the mean over the present classes of the class's mean cross-entropy.
+    `counts` are the pixels of each class in the training set, or the classes' shares of them.
+    Without them those of this batch stand in, with `per_image` too: a picture is a poorer sample of
+    the training set. There the pooled loss is the mean over the present classes of the class's mean
+    cross-entropy.
     `weight` multiplies w. Otherwise as `cross_entropy_loss`.
     """
     pixels = flatten(logits, target, ignore_index)
-    weights = balanced_weights(known_counts(pixels, counts))
+    weights = balanced_weights(counts_of(pixels, counts))
     return _weighted(pixels, weights, weight, reduction, per_image, target)
 
 
@@ -87,15 +89,15 @@ def bounded_cross_entropy_loss(
     `counts` and `weight` as in `balanced_cross_entropy_loss`; `bound` is c > 1.
     """
     pixels = flatten(logits, target, ignore_index)
-    weights = bounded_inverse_weights(known_counts(pixels, counts), bound)
+    weights = bounded_inverse_weights(counts_of(pixels, counts), bound)
     return _weighted(pixels, weights, weight, reduction, per_image, target)
 
 
-def known_counts(pixels: Pixels, counts: Counts) -> Tensor:
-    """Return the `counts` that are given, or else those of the pixels, (K,) or (2,) for K = 1."""
+def counts_of(pixels: Pixels, counts: Counts) -> Tensor:
+    """Return the given counts of the classes, or those of this batch."""
     if counts is None:
         return class_counts(pixels)
-    return class_weights(counts, max(pixels.logits.shape[1], 2), pixels.logits)
+    return class_weights(counts, max(pixels.logits.shape[1], 2), pixels.logits, "counts")
 
 
 def _weighted(

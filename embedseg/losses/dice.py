@@ -4,7 +4,13 @@ from torch import Tensor
 
 from embedseg.losses._module import LossModule
 from embedseg.losses._pixels import ClassWeight, Reduction
-from embedseg.losses._regions import Absent, reduce_classes, region_pixels, region_sums
+from embedseg.losses._regions import (
+    Absent,
+    check_smooth,
+    reduce_classes,
+    region_pixels,
+    region_sums,
+)
 
 
 def dice_loss(  # noqa: PLR0913 (one signature for all losses)
@@ -30,6 +36,7 @@ def dice_loss(  # noqa: PLR0913 (one signature for all losses)
     batch, or with `per_image` each image. A class without a pixel costs 1 where it is predicted
     at all and 0 where it is not; `absent="skip"` leaves it out. "none" gives (C,) or (B, C).
     """
+    check_smooth(smooth)
     pixels = region_pixels(logits, target, ignore_index, weight)
     sums = region_sums(pixels, per_image, squared=squared)
     score = (2 * sums.overlap + smooth) / (sums.predicted + sums.truth + smooth)

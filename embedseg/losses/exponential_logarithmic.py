@@ -4,9 +4,9 @@ import torch
 from torch import Tensor
 
 from embedseg.losses._module import LossModule
-from embedseg.losses._pixels import ClassWeight, Reduction, flatten, reduce_pixels
+from embedseg.losses._pixels import ClassWeight, Reduction, flatten, reduce_pixels, safe
 from embedseg.losses._regions import TINY, reduce_classes, region_pixels, region_sums
-from embedseg.losses.class_frequency import Counts, known_counts
+from embedseg.losses.class_frequency import Counts, counts_of
 from embedseg.losses.cross_entropy import pixel_cross_entropy, pixel_mass
 
 
@@ -49,7 +49,7 @@ def exponential_logarithmic_loss(  # noqa: PLR0913 (one signature for all losses
     pixels = flatten(logits, target, ignore_index)
     entropy = pixel_cross_entropy(pixels).clamp(min=TINY) ** gamma
     mass = pixel_mass(pixels, weight)
-    rarity = _rarity(known_counts(pixels, counts))
+    rarity = _rarity(counts_of(pixels, counts))
     cross = reduce_pixels(
         entropy * rarity[pixels.target] * mass,
         pixels.valid.to(mass.dtype),
@@ -60,9 +60,9 @@ def exponential_logarithmic_loss(  # noqa: PLR0913 (one signature for all losses
     return dice_factor * dice + cross_factor * cross
 
 
-def _rarity(sizes: Tensor) -> Tensor:
+def _rarity(counts: Tensor) -> Tensor:
     """Return sqrt(n / n_l) for each class, 0 where n_l = 0."""
-    return torch.where(sizes > 0, (sizes.sum() / sizes.clamp(min=1)).sqrt(), 0)
+    return torch.where(counts > 0, (counts.sum() / safe(counts)).sqrt(), 0)
 
 
 class ExponentialLogarithmicLoss(LossModule):

@@ -46,6 +46,8 @@ def focal_loss(  # noqa: PLR0913 (one signature for all losses)
     if alpha is not None:
         if logits.shape[1] != 1:
             raise ValueError("alpha is for binary logits; use weight, one number per class")
+        if not 0 <= alpha <= 1:
+            raise ValueError(f"alpha must lie in [0, 1], got {alpha}; the published value is 0.25")
         values = values * torch.where(pixels.target == 1, values.new_tensor(alpha), 1 - alpha)
     return reduce_pixels(values, pixel_mass(pixels, weight), reduction, per_image, target.shape)
 

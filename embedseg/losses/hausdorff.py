@@ -44,6 +44,8 @@ def hausdorff_loss(  # noqa: PLR0913 (one signature for all losses)
     """
     if form not in ("both", "inside"):
         raise ValueError(f"form is {form!r}; choose from: both, inside")
+    if not power > 0:
+        raise ValueError(f"power must be > 0, got {power}; the published value is 2")
     if border_distance is not None and predicted_distance is not None and spacing is not None:
         raise ValueError("spacing has no use when both distances are given; leave it out")
     pixels = region_pixels(logits, target, ignore_index, weight)

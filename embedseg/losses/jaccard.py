@@ -4,7 +4,13 @@ from torch import Tensor
 
 from embedseg.losses._module import LossModule
 from embedseg.losses._pixels import ClassWeight, Reduction
-from embedseg.losses._regions import Absent, reduce_classes, region_pixels, region_sums
+from embedseg.losses._regions import (
+    Absent,
+    check_smooth,
+    reduce_classes,
+    region_pixels,
+    region_sums,
+)
 
 
 def jaccard_loss(
@@ -26,6 +32,7 @@ def jaccard_loss(
 
     Classes, pooling, weights and absent classes as in `dice_loss`.
     """
+    check_smooth(smooth)
     pixels = region_pixels(logits, target, ignore_index, weight)
     overlap, predicted, truth = region_sums(pixels, per_image)
     score = (overlap + smooth) / (predicted + truth - overlap + smooth)

@@ -4,8 +4,8 @@ import torch
 from torch import Tensor
 
 from embedseg.losses._module import LossModule
-from embedseg.losses._pixels import ClassWeight, Reduction, flatten, reduce_pixels
-from embedseg.losses.class_frequency import Counts, known_counts
+from embedseg.losses._pixels import ClassWeight, Reduction, flatten, reduce_pixels, safe
+from embedseg.losses.class_frequency import Counts, counts_of
 from embedseg.losses.cross_entropy import pixel_cross_entropy, pixel_mass
 
 
@@ -37,8 +37,8 @@ def ldam_loss(  # noqa: PLR0913 (one signature for all losses)
         raise ValueError(f"max_margin must be >= 0 and scale > 0, got {max_margin} and {scale}")
     pixels = flatten(logits, target, ignore_index, two=True)
     like = pixels.logits
-    seen = known_counts(pixels, counts)
-    inverse = torch.where(seen > 0, seen.clamp(min=1) ** -0.25, 0)
+    seen = counts_of(pixels, counts)
+    inverse = torch.where(seen > 0, safe(seen) ** -0.25, 0)
     margins = max_margin * inverse / inverse.max().clamp(min=torch.finfo(like.dtype).tiny)
     shift = torch.zeros_like(like).scatter(
         1, pixels.target[:, None], margins[pixels.target][:, None]

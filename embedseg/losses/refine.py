@@ -51,6 +51,10 @@ def refine_loss(  # noqa: PLR0913 (one signature for all losses)
     """
     if image is None or image.ndim != 4 or logits.ndim != 4:
         raise ValueError("refine needs image=(B, C, H, W) and logits of two space dimensions")
+    if not 0 <= share <= 1 or not magnitude >= 0:
+        raise ValueError(
+            f"share must lie in [0, 1] and magnitude be >= 0, got {share} and {magnitude}"
+        )
     check_tensors(image=image)
     pixels = flatten(logits, target, ignore_index)
     prob = probabilities(pixels)

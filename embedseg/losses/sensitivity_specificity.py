@@ -6,6 +6,7 @@ from embedseg.losses._module import LossModule
 from embedseg.losses._pixels import ClassWeight, Reduction
 from embedseg.losses._regions import (
     Absent,
+    check_smooth,
     one_hot,
     probabilities,
     reduce_classes,
@@ -38,6 +39,7 @@ def sensitivity_specificity_loss(  # noqa: PLR0913 (one signature for all losses
     """
     if not 0 <= ratio <= 1:
         raise ValueError(f"ratio must lie in [0, 1], got {ratio}; the published value is 0.05")
+    check_smooth(smooth)
     pixels = region_pixels(logits, target, ignore_index, weight)
     prob = probabilities(pixels)
     truth = one_hot(pixels).to(prob.dtype)

@@ -10,6 +10,7 @@ from embedseg.losses._regions import (
     TINY,
     Absent,
     Regions,
+    check_smooth,
     reduce_classes,
     region_pixels,
     region_sums,
@@ -88,6 +89,7 @@ def _index(sums: Regions, alpha: float, beta: float, smooth: float) -> Tensor:
     """Return the Tversky index of each class."""
     if alpha < 0 or beta < 0:
         raise ValueError(f"alpha and beta must be >= 0, got {alpha} and {beta}")
+    check_smooth(smooth)
     overlap, predicted, truth = sums
     errors = alpha * (predicted - overlap) + beta * (truth - overlap)
     return (overlap + smooth) / (overlap + errors + smooth)

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from embedseg.losses._module import LossModule
 from embedseg.losses._pixels import ClassWeight, Reduction, class_weights, flatten
-from embedseg.losses._regions import probabilities, reduce_images
+from embedseg.losses._regions import check_smooth, probabilities, reduce_images
 
 
 def wasserstein_dice_loss(  # noqa: PLR0913 (one signature for all losses)
@@ -34,6 +34,7 @@ def wasserstein_dice_loss(  # noqa: PLR0913 (one signature for all losses)
     The sums pool the batch; the authors use `per_image=True`. "none" gives a number, or one per
     image.
     """
+    check_smooth(smooth)
     pixels = flatten(logits, target, ignore_index, two=True)
     prob = probabilities(pixels)
     matrix = _matrix(distances, prob.shape[1], prob)

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from embedseg.kinds import check_kinds
 from embedseg.models.backbone import Backbone, Decoder, Features
 from embedseg.models.blocks import Layers
 from embedseg.models.context import build_context
@@ -24,7 +25,6 @@ from embedseg.models.heads import (
     transposed_head,
     with_first,
 )
-from embedseg.models.options import check_options
 from embedseg.models.position import position_channels, position_maps
 from embedseg.models.spatial import spatial_maps
 from embedseg.names import unknown
@@ -72,7 +72,7 @@ def build_network(  # noqa: PLR0913  (what a checkpoint stores of its network, f
             raise ValueError(f"{name} has no 3D form (ndim=3); use one of {', '.join(able)}")
         if key not in known:
             raise unknown(f"{name} option", key, [*known, "context"])
-    check_options(name, builder, {"context": context or "", **options})
+    check_kinds(name, builder, {"context": context or "", **options})
     extra = position_channels(options.get("ndim", 2), coordinates, waves)
     backbone = builder(in_channels=in_channels + extra, **options)
     return EmbeddingNet(

@@ -1,7 +1,8 @@
 """Everything a configuration asks for, built and ready to train: data, network, optimiser."""
 
+import logging
 import math
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from inspect import signature
 
 import torch
@@ -12,6 +13,7 @@ from embedseg.data.sparse import sparse_dataset
 from embedseg.device import channels_last
 from embedseg.inference.spec import ModelSpec
 from embedseg.io import InputError
+from embedseg.kinds import check_kinds
 from embedseg.losses import DiscriminativeLoss
 from embedseg.losses.discriminative_options import push_margin
 from embedseg.model import build_from_spec
@@ -21,7 +23,7 @@ from embedseg.names import unknown
 from embedseg.training.config import LossConfig, TrainConfig
 from embedseg.training.distributed import World
 from embedseg.training.initial import initialise
-from embedseg.training.numbers import check_numbers
+from embedseg.training.numbers import check_numbers, idle
 from embedseg.training.objective import Objective
 from embedseg.training.optim import AveragedWeights, build_optimizer
 from embedseg.training.sampling import AugmentedStream
@@ -30,6 +32,7 @@ from embedseg.training.sources import Names, open_sources
 from embedseg.training.targets import targets_of
 from embedseg.training.tensorboard import require_tensorboard
 
+logger = logging.getLogger(__name__)
 AXES = 2  # of a picture
 SPATIAL_SEED = 0.9  # the threshold that the program of arXiv:1906.11109 clusters with
 
@@ -89,6 +92,8 @@ def prepare(
     own and does not need those that it started from.
     """
     check_numbers(config)
+    for sentence in idle(config):
+        logger.warning("%s", sentence)
     if config.tensorboard:
         require_tensorboard()
     training, validation = open_sources(config.data, names)
@@ -141,6 +146,7 @@ def check_classes(config: TrainConfig, training: Dataset) -> None:
         )
     if not config.data.cache:
         return  # to read every file takes as long as an epoch
+    refuse_mixture(config, training)
     known = [s.semantic[s.semantic != SEMANTIC_IGNORE] for s in training if s.semantic is not None]
     highest = max((int(values.max(initial=0)) for values in known), default=0)
     if highest > max(config.network.classes - 1, 1):
@@ -148,6 +154,19 @@ def check_classes(config: TrainConfig, training: Dataset) -> None:
             f"{config.data.train}: its images have classes 0 to {highest}; set --network.classes "
             f"{highest + 1}"
         )
+
+
+def refuse_mixture(config: TrainConfig, training: Dataset) -> None:
+    """Refuse images without classes beside images with some, where classes matter; InputError."""
+    named = {sample.name: sample.semantic is not None for sample in training}
+    bare = [name for name, classes in named.items() if not classes]
+    if not 0 < len(bare) < len(named):
+        return
+    begin = f"{config.data.train}: {bare[0]!r} has no classes and other images have; put them "
+    if config.network.classes > 2:
+        raise InputError(f"{begin}into semantic/ beside labels/, or leave such images out")
+    if config.copy_paste:
+        raise InputError(f"{begin}into semantic/ beside labels/, or set copy_paste to 0")
 
 
 def sparse_training(config: TrainConfig, training: Dataset) -> Dataset:
@@ -171,10 +190,14 @@ def sparse_training(config: TrainConfig, training: Dataset) -> Dataset:
 
 def build_objective(config: TrainConfig) -> Objective:
     """Return what the run minimises; ValueError for losses or options that do not exist."""
-    known = signature(DiscriminativeLoss.__init__).parameters
+    known = signature(DiscriminativeLoss).parameters
+    own = {field.name for field in fields(LossConfig)}
     for name in config.loss.options:
+        if name in own:
+            raise ValueError(f"loss.options has no {name}; set --loss.{name}")
         if name not in known:
-            raise unknown("loss.options", name, set(known) - {"self"})
+            raise unknown("loss.options", name, set(known) - own)
+    check_kinds("discriminative loss", DiscriminativeLoss, config.loss.options)
     spatial = config.method == "spatial"
     for name in ("alpha", "beta", "gamma", "options"):
         if spatial and getattr(config.loss, name) != getattr(LossConfig(), name):

@@ -32,6 +32,7 @@ LEAST = {
     "optimizer.warmup_steps": 0,
     "optimizer.clip": 0,
 }
+DISTANCES = {"boundary", "generalised_dice_boundary", "hausdorff"}  # losses on distance maps
 SHARES = ("copy_paste", "optimizer.ema", "seed_threshold", "augment.elastic", "augment.translation")
 
 
@@ -57,6 +58,30 @@ def check_numbers(config: TrainConfig) -> None:
             "data.working_size must be a longer side > 0, 0 for the pictures' own, or [HEIGHT, "
             f"WIDTH] > 0, got {size if isinstance(size, int) else list(size)}"
         )
+
+
+def idle(config: TrainConfig) -> list[str]:
+    """Return a sentence for each number that was changed and that nothing reads.
+
+    They are not refused: a comparison may give all its cells what one of them reads.
+    """
+    seeded = config.method == "spatial" or config.network.seed_head
+    readers = (
+        ("loss.seed", seeded, "network.seed_head true"),
+        ("loss.centre", config.network.centre_head, "network.centre_head true"),
+        ("loss.unlabelled", config.labels == "sparse", "labels sparse"),
+        ("loss.schedule_step", config.loss.schedule != "constant", "loss.schedule add"),
+        ("loss.spacing", not DISTANCES.isdisjoint(config.loss.foreground), "loss.boundary 0.01"),
+        ("augment.fill", config.augment.border == "constant", "augment.border constant"),
+        ("optimizer.weight_decay", config.optimizer.name == "adamw", "optimizer.name adamw"),
+    )
+    usual = TrainConfig()
+    given = ((name, attrgetter(name)(config), remedy) for name, read, remedy in readers if not read)
+    return [
+        f"{name} {value} does nothing without {remedy}; set that too, or leave it out"
+        for name, value, remedy in given
+        if value not in (attrgetter(name)(usual), 0)
+    ]
 
 
 def check_pairs(config: TrainConfig) -> None:

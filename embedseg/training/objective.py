@@ -7,12 +7,14 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from embedseg.kinds import check_kinds
 from embedseg.losses import LOSSES, SIDE_LOSSES, combined_loss, deep_supervision, scheduled
 from embedseg.losses._pixels import promote
 from embedseg.losses.boundary_schedule import Schedule
 from embedseg.losses.centre import centre_loss
 from embedseg.losses.combine import check_factor, check_options
 from embedseg.losses.discriminative import DiscriminativeLoss, DiscriminativeTerms
+from embedseg.losses.discriminative_options import push_margin
 from embedseg.losses.seed import seed_loss
 from embedseg.losses.sparse import sparse_loss
 from embedseg.losses.spatial import spatial_loss
@@ -79,7 +81,8 @@ class Objective(nn.Module):
         self.schedule, self.schedule_step = schedule, schedule_step
         if spacing and "hausdorff" in self.foreground:  # its maps of the prediction
             self.keywords["hausdorff"] = {**self.keywords.get("hausdorff", {}), "spacing": spacing}
-        self.unlabelled, self.delta_d = unlabelled, delta_d
+        self.unlabelled = unlabelled
+        self.delta_d = push_margin(delta_d, options.get("hinge", "paper")) / 2  # the paper's
         self.discriminative = DiscriminativeLoss(
             delta_v=delta_v, delta_d=delta_d, alpha=alpha, beta=beta, gamma=gamma, **options
         )
@@ -250,6 +253,7 @@ def check_names(names: Mapping[str, float], options: Mapping[str, Mapping[str, A
                 "options of the discriminative loss are loss.options"
             )
         check_options(name, known[name], own)
+        check_kinds(f"loss {name!r}", known[name], own)
     if not any(name in LOSSES for name in names):
         logger.warning("no loss acts on the semantic head (%s): add cross_entropy", list(names))
 

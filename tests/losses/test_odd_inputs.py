@@ -1,5 +1,7 @@
 """Batches of nothing, label types that torch half knows, and arrays in place of tensors."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
@@ -50,6 +52,51 @@ def test_logits_without_a_channel_are_refused(name: str) -> None:
     logits, target, extra = inputs(name)
     with pytest.raises(ValueError, match="have no channel"):
         LOSSES[name](logits[:, :0], target, **extra)
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "message"),
+    [
+        ("cross_entropy", {"weight": [-1, 1]}, "weight must be finite numbers >= 0, got"),
+        ("dice", {"weight": [1.0, float("nan")]}, "weight must be finite numbers >= 0, got"),
+        ("balanced_cross_entropy", {"counts": [-5, 1]}, "counts must be finite numbers >= 0"),
+        ("balanced_cross_entropy", {"counts": [5]}, r"counts has shape \(1,\), but there are 2"),
+        ("ldam", {"counts": [1, 2, 3]}, r"counts has shape \(3,\), but there are 2 classes"),
+        ("exponential_logarithmic", {"counts": [1, 2, 3]}, r"counts has shape \(3,\), but"),
+        ("focal", {"alpha": 25}, r"alpha must lie in \[0, 1\], got 25"),
+        ("dice", {"smooth": -1}, "smooth must be a finite number >= 0, got -1"),
+        ("jaccard", {"smooth": -1}, "smooth must be"),
+        ("tversky", {"smooth": -1}, "smooth must be"),
+        ("sensitivity_specificity", {"smooth": -1}, "smooth must be"),
+        ("wasserstein_dice", {"smooth": -1}, "smooth must be"),
+        ("hausdorff", {"power": 0}, "power must be > 0, got 0"),
+        ("refine", {"share": 1.5}, r"share must lie in \[0, 1\]"),
+        ("refine", {"magnitude": -1}, "magnitude be >= 0"),
+    ],
+)
+def test_numbers_that_no_loss_can_have_are_refused(
+    name: str, options: dict[str, Any], message: str
+) -> None:
+    logits, target, extra = inputs(name)
+    with pytest.raises(ValueError, match=message):
+        LOSSES[name](logits[:, :1], target.clamp(max=1), **{**extra, **options})
+
+
+@pytest.mark.parametrize(
+    "name", ["balanced_cross_entropy", "bounded_cross_entropy", "exponential_logarithmic", "ldam"]
+)
+def test_counts_may_be_shares(name: str) -> None:
+    logits, target, _ = inputs(name)
+    counts = torch.arange(1.0, logits.shape[1] + 1)
+    ones = LOSSES[name](logits, target, counts=torch.ones_like(counts))
+    many = LOSSES[name](logits, target, counts=900 * counts)
+    few = LOSSES[name](logits, target, counts=(counts / counts.sum()).tolist())
+    assert float(few) == pytest.approx(float(many), rel=1e-5) != pytest.approx(float(ones))
+
+
+def test_weights_of_category_consistency_are_not_negative() -> None:
+    with pytest.raises(ValueError, match=r"must be >= 0, got 1\.0, -1 and 0\.001"):
+        category_consistent_loss(X, IDS, beta=-1)
 
 
 def test_an_embedding_without_a_channel_is_refused() -> None:

@@ -10,7 +10,7 @@ from PIL import Image
 
 from embedseg.data import open_dataset
 from embedseg.io import InputError, read_image, write_labels
-from scripts.ablation_leaves import CELLS, ablate, named
+from scripts.ablation_leaves import CELLS, ablate, main, named
 from scripts.leaf_folds import describe_groups, write_folds
 from scripts.leaf_worst import told
 from scripts.reproduce_cvppp import PUBLISHED, reproduce
@@ -70,12 +70,19 @@ def test_folds_are_trained_scored_and_kept(plants: Path, tmp_path: Path) -> None
     assert (tmp_path / "fold0" / "run" / "metrics.csv").stat().st_mtime_ns == kept
     assert (tmp_path / "table.md").read_text() == text
 
+    with pytest.raises(InputError, match=r"fold0/train\.txt lists other pictures, of an earlier"):
+        reproduce(f"cvppp:{plants}", tmp_path, folds=3, base=TINY)
+    with pytest.raises(InputError, match="fold0/run: was trained with other options; choose anoth"):
+        reproduce(f"cvppp:{plants}", tmp_path, folds=2, base=[*TINY, "--seed=1"])
     lists = (None, tmp_path / "fold0" / "val.txt")
     run = tmp_path / "fold0" / "run"
     given = reproduce(f"cvppp:{plants}", tmp_path / "given", lists=lists, run=run)
     assert f"{100 * parts[0]['predicted']['SBD']:.1f}" in given and "one split" in given
     with pytest.raises(InputError, match="holds the scores of"):
         reproduce(f"cvppp:{plants}", tmp_path / "given", lists=lists, run=tmp_path / "fold1/run")
+    other = (None, tmp_path / "fold1" / "val.txt")
+    with pytest.raises(InputError, match=r"val\.txt lists other pictures, of an earlier call"):
+        reproduce(f"cvppp:{plants}", tmp_path / "given", lists=other, run=run)
     with pytest.raises(ValueError, match="give --folds K"):
         reproduce(f"cvppp:{plants}", tmp_path / "nothing", lists=lists)
 
@@ -95,6 +102,26 @@ def test_the_worst_are_told_in_numbers() -> None:
     found = np.where((truth == 1) | (truth == 2), 1, 0).astype(np.int32)  # the third is missed
     assert told(found, truth) == "3 | 1 | 1 | 2 | 50, 100, 200"
     assert told(truth, truth) == "3 | 3 | 0 | 0 | "
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [(["--only", "7"], "folds are numbered 0 to 2, got --only [7]"), (["--cells", "x"], "unknown")],
+)
+def test_a_slip_is_one_sentence(
+    plants: Path,
+    words: list[str],
+    sentence: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+) -> None:
+    always = ["ablation_leaves.py", f"cvppp:{plants}", "--folds", "3", "--out", str(tmp_path / "a")]
+    monkeypatch.setattr("sys.argv", [*always, *words])
+    with pytest.raises(SystemExit, match="1"):
+        main()
+    assert capsys.readouterr().err.startswith(sentence)
+    assert not (tmp_path / "a").exists()
 
 
 @pytest.mark.slow

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
@@ -77,3 +78,45 @@ def test_classes_without_an_output_are_named(tmp_path: Path) -> None:
             config = read_config([*words, f"--network.classes={classes}"])
             prepare(config, World(), torch.device("cpu"))
     prepare(read_config([*words, "--network.classes=3"]), World(), torch.device("cpu"))
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["--network.seed_head=false", "--loss.seed=2"], "loss.seed 2.0 does nothing without netw"),
+        (["--loss.centre=1"], "loss.centre 1.0 does nothing without network.centre_head"),
+        (["--loss.unlabelled=2"], "loss.unlabelled 2.0 does nothing without labels sparse"),
+        (["--loss.schedule_step=0.1"], "loss.schedule_step 0.1 does nothing without loss.sched"),
+        (["--loss.spacing=[1, 2]"], "loss.spacing (1.0, 2.0) does nothing without loss.boundary"),
+        (["--augment.fill=[9, 9, 9]"], "augment.fill (9, 9, 9) does nothing without augment.bor"),
+        (["--optimizer.name=adam", "--optimizer.weight_decay=0.1"], "without optimizer.name adamw"),
+    ],
+)
+def test_numbers_that_nothing_reads_are_told(
+    words: list[str], sentence: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    small = ["--data=leaves:4,1,size=48", "--data.working_size=32", "--augment.size=32"]
+    prepare(read_config([*small, "--device=cpu", *words]), World(), torch.device("cpu"))
+    assert any(sentence in message for message in caplog.messages)
+    caplog.clear()
+    prepare(read_config([*small, "--device=cpu"]), World(), torch.device("cpu"))
+    assert not any("does nothing" in message for message in caplog.messages)
+
+
+@pytest.mark.parametrize(
+    ("option", "message"),
+    [
+        ("--network.classes=3", "'leaves0-00000' has no classes and other images have; put them"),
+        ("--copy_paste=0.5", "'leaves0-00000' has no classes .* or set copy_paste to 0"),
+    ],
+)
+def test_images_without_classes_are_not_mixed_with_others(
+    tmp_path: Path, option: str, message: str
+) -> None:
+    data = write_folder(tmp_path / "data", count=2)
+    (data / "semantic").mkdir()
+    for file in (data / "labels").iterdir():
+        write_labels(data / "semantic" / file.name, np.minimum(read_labels(file), 1))
+    words = ["--data", f"leaves:2 + folder:{data}", "--val=leaves:2,1", "--device=cpu", option]
+    with pytest.raises(InputError, match=message):
+        prepare(read_config(words), World(), torch.device("cpu"))

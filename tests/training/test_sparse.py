@@ -13,7 +13,7 @@ from embedseg.data.sparse import painted, sparse_dataset, thin
 from embedseg.labels import IGNORE
 from embedseg.metrics import Scores, score_image
 from embedseg.training.distributed import World
-from embedseg.training.job import prepare
+from embedseg.training.job import build_objective, prepare
 from embedseg.training.loop import teach
 from embedseg.training.options import read_config
 from tests.scenes import discs, train_discs
@@ -77,6 +77,19 @@ def test_the_teacher_is_the_average_and_stays_as_it_is(scenes: Path) -> None:
     assert torch.equal(teach(job, clean)["taught"], one), "the student is not the teacher"
     assert all(torch.equal(before[k], v) for k, v in job.average.state.items())
     assert job.network.training
+
+
+def test_the_margin_of_unlabelled_pixels_is_half_of_that_between_means(scenes: Path) -> None:
+    rng = torch.Generator().manual_seed(0)
+    outputs = {"embedding": torch.randn(1, 16, 8, 8, generator=rng)}
+    outputs["semantic"] = torch.zeros(1, 1, 8, 8)
+    labels = torch.arange(64).view(1, 8, 8) // 16 - 1
+    batch = {"labels": labels, "semantic": labels.clamp(max=1), "taught": outputs["embedding"]}
+    found = []
+    for margin in (["--loss.delta_d=3"], ["--loss.delta_d=6", "--loss.options={hinge: lanenet}"]):
+        config = read_config(arguments(scenes, Path("unused"), *SPARSE, *margin))
+        found.append(build_objective(config)(outputs, batch)[1])
+    assert found[0] == found[1] and len(found[0]) > 6, "the same margins, named otherwise"
 
 
 @pytest.mark.parametrize(
