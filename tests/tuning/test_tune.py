@@ -161,6 +161,8 @@ def test_images_that_the_run_was_trained_on_are_refused(
     (tmp_path / "names.txt").write_text("\n".join([*held, trained[0]]))
     with pytest.raises(InputError, match=f"trained on 1 of these {len(held) + 1} images"):
         tune_run(run, data=data, names=tmp_path / "names.txt", device="cpu")
+    with pytest.raises(InputError, match=f"trained on {len(trained)} of these {len(trained)} "):
+        tune_run(run, names=run / "train.txt", quick=True, device="cpu")  # of the run's own data
     found = tune_run(run, data=data, names=run / "val.txt", quick=True, device="cpu")
     assert sorted(found.images) == sorted(held)
 
