@@ -14,6 +14,7 @@ from embedseg.io import atomic_path, make_folder, write_image, write_labels, wri
 from embedseg.io.images import JPEG_LARGEST
 from embedseg.names import unknown
 from embedseg.viz import overlay, pca_rgb
+from embedseg.viz.explorer_data import resize_labels
 
 PRODUCTS = ("labels", "overlay", "embedding", "foreground", "pca", "scores")
 DEFAULT_PRODUCTS = ("labels", "overlay")
@@ -56,8 +57,9 @@ class Segmentation:
         """Write `products` (of PRODUCTS) and `<name>_summary.csv` into `folder`; return the files.
 
         labels: `<name>_labels.tif` (16 or 32 bit, zlib); overlay: JPEG, or PNG where it is too long
-        for one; pca: PNG; foreground: 8-bit PNG of the probability; embedding: `.npz` with
-        embedding and semantic; scores: JSON. Each file appears whole or not at all.
+        for one; pca: PNG, of the instances alone; foreground: 8-bit PNG of the probability;
+        embedding: `.npz` with embedding and semantic; scores: JSON. Each file appears whole or not
+        at all.
         """
         folder = make_folder(folder)
         files = [self._write(folder, product) for product in check_products(products)]
@@ -84,7 +86,8 @@ class Segmentation:
             )
             write_image(path, overlay(base, self.labels))
         elif product == "pca":
-            write_image(path, pca_rgb(self.embedding, 1 - self.semantic[0] > 0.5)[0])
+            inside = resize_labels(self.labels, self.embedding.shape[1:]) > 0
+            write_image(path, pca_rgb(self.embedding, inside)[0])
         elif product == "foreground":
             write_image(path, np.round(self.foreground * 255).astype(np.uint8))
         elif product == "embedding":

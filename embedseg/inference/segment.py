@@ -166,7 +166,7 @@ def probabilities(logits: torch.Tensor) -> NDArray[np.float32]:
 def instances(  # noqa: PLR0913  (the network's outputs and three optional inputs)
     embedding: torch.Tensor,
     semantic: NDArray[np.float32],
-    size: tuple[int, int],
+    size: tuple[int, int] | None,
     spec: ModelSpec,
     *,
     seed: torch.Tensor | None = None,
@@ -179,6 +179,7 @@ def instances(  # noqa: PLR0913  (the network's outputs and three optional input
 ) -> Segmentation:
     """Return the instances of an embedding (E, h, w) with class probabilities (K', h, w).
 
+    They have the picture's `size` (H, W), or for None lie on the outputs' own grid, pixel by pixel.
     `seed` (1, h, w): logits of the seed head, where there is one; `log_precision` (E, h, w): the
     bandwidths of the method "spatial", read by its clusterer; `centre` (1, h, w): logits of the
     centre head, read by the clusterer "centres".
@@ -190,6 +191,7 @@ def instances(  # noqa: PLR0913  (the network's outputs and three optional input
     both = (embedding.contiguous() if device else vectors, vectors)
     coarse = vectors.shape[1:]
     grid = output_grid(coarse, size, spec)
+    size = size or (coarse[0], coarse[1])
     probability = 1 - semantic[0]
     fine_probability = resize_map(probability, size, grid)
     if foreground is None:
@@ -238,12 +240,12 @@ def check_clusterer(clusterer: Any) -> Any:
     return clusterer
 
 
-def output_grid(coarse: tuple[int, ...], size: tuple[int, int], spec: ModelSpec) -> Grid:
-    """Return the grid on which outputs of this shape lie in a picture of `size`.
+def output_grid(coarse: tuple[int, ...], size: tuple[int, int] | None, spec: ModelSpec) -> Grid:
+    """Return the grid on which outputs of this shape lie in a picture of `size`; None: of theirs.
 
     Views of test-time augmentation sample either end of a cell, and so its middle on average.
     """
-    if spec.output_stride == 1 or spec.tta != "none":
+    if size is None or spec.output_stride == 1 or spec.tta != "none":
         return Grid((float(coarse[0]), float(coarse[1])))
     return grid_of(coarse, spec.output_stride, working_shape(size, spec.working_size))
 

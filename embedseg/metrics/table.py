@@ -111,7 +111,8 @@ class Scores:
             writer.writerow(own | image.row())
         writer.writerow({"image": "mean of images"} | self.mean)
         writer.writerow({"image": "pooled"} | _pooled(self.images))
-        Path(path).write_text(text.getvalue(), encoding="utf-8", newline="")
+        # bytes of names that are no UTF-8 go out as they are
+        Path(path).write_bytes(text.getvalue().encode("utf-8", "surrogateescape"))
 
     def to_json(self, path: str | Path) -> None:
         """Write {"summary": {...}, "mean": {...}, "images": [{"image": name, ...}, ...]}."""

@@ -106,7 +106,7 @@ class Judge:
         """Return the setting's part from each picture, as later commands will segment it."""
         spec = self.spec.with_tuning(changes(self.axes, setting, self.spec))
         images = [
-            self._score(picture, picture.truth, spec, spec.build_clusterer())
+            self._score(picture, spec, spec.build_clusterer(), coarse=False)
             for picture in self.seen
         ]
         return parts_of(images, self.metric)
@@ -118,16 +118,15 @@ class Judge:
             del self._clusters[next(iter(self._clusters))]
         picture = self.seen[index]
         clusterer = _Remembering(spec.build_clusterer(), store.setdefault(index, []))
-        return self._score(picture, picture.coarse_truth, spec, clusterer)
+        return self._score(picture, spec, clusterer, coarse=True)
 
-    def _score(
-        self, picture: Seen, truth: NDArray[np.int32], spec: ModelSpec, clusterer: Any
-    ) -> ImageScore:
+    def _score(self, picture: Seen, spec: ModelSpec, clusterer: Any, *, coarse: bool) -> ImageScore:
+        truth = picture.coarse_truth if coarse else picture.truth
         outputs = {k: torch.from_numpy(v.astype(np.float32)) for k, v in picture.outputs.items()}
         found = instances(
             outputs["embedding"],
             probabilities(outputs["semantic"]),
-            (truth.shape[0], truth.shape[1]),
+            None if coarse else (truth.shape[0], truth.shape[1]),
             spec,
             seed=outputs.get("seed"),
             log_precision=outputs.get("log_precision"),

@@ -42,8 +42,6 @@ def tune_run(  # noqa: PLR0913  (the options of the command, flat)
     model = Model.load(find_weights(run), device=device, amp=amp)  # the file: no earlier tuning
     if samples is None:
         samples = images_of(run, data, names)
-        if data is not None:
-            refuse_training(run, data, samples)
     refuse_test(samples)
     earlier = stored_choice(run, model.spec)
     if earlier is not None and len(samples) < LEAST_IMAGES:
@@ -83,7 +81,11 @@ def store(run: Path, outcome: Tuning) -> None:
 
 
 def images_of(run: Path, data: str | None, names: Path | None) -> Dataset:
-    """Return the images to tune on: those named, else the run's own validation images."""
+    """Return the images to tune on: those named, else the run's own validation images.
+
+    Raises InputError where the run was trained on some of those named.
+    """
+    named = data is not None or names is not None
     if data is None:
         config = stored_data(run)
         data, listed = str(config["val"] or config["train"]), config["val_list"]
@@ -96,10 +98,12 @@ def images_of(run: Path, data: str | None, names: Path | None) -> Dataset:
         names = names or (run / "val.txt" if drawn else Path(listed) if listed else None)
     samples = open_dataset(data)
     if names is not None:
-        return samples.subset(dict.fromkeys(read_names(names, samples.names)))
-    if "test" in samples.splits:
+        samples = samples.subset(dict.fromkeys(read_names(names, samples.names)))
+    elif "test" in samples.splits:
         held = set(samples.splits["test"])
-        return samples.subset([name for name in samples.names if name not in held])
+        samples = samples.subset([name for name in samples.names if name not in held])
+    if named:
+        refuse_training(run, data, samples)
     return samples
 
 

@@ -12,11 +12,13 @@ import clustering
 import embedseg
 from embedseg.evaluate import evaluate_folders, evaluate_model
 from embedseg.inference.segment import check_foreground
-from embedseg.io import write_image
+from embedseg.io import read_image, write_image
 from embedseg.metrics import average_precision, foreground_dice
 from embedseg.metrics.culane import culane_image
 from embedseg.model import Model
 from embedseg.predict import predict_files
+from embedseg.viz.colors import BACKGROUND_COLOR
+from embedseg.viz.explorer_data import resize_labels
 from tests.scenes import discs
 
 
@@ -106,3 +108,16 @@ def test_products_are_named_alone_or_in_a_list(model: Model, tmp_path: Path) -> 
     assert [path.name for path in files] == ["image_labels.tif", "image_summary.csv"]
     with pytest.raises(ValueError, match="unknown product 'label'"):
         model.segment(discs(0)[0]).save(tmp_path, "label")
+
+
+def test_the_colours_of_an_embedding_stand_where_instances_are(
+    model: Model, tmp_path: Path
+) -> None:
+    image, truth = discs(0)
+    given = truth > 0
+    given[:20] = True  # in the eyes of the network mostly background
+    found = model.segment(image, foreground=given)
+    assert found.labels[:20].all()
+    picture = read_image(found.save(tmp_path, "pca")[0])
+    shown = (picture != BACKGROUND_COLOR).any(-1)
+    np.testing.assert_array_equal(shown, resize_labels(found.labels, shown.shape) > 0)

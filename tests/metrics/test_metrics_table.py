@@ -126,6 +126,11 @@ def test_written_files_hold_every_number(tmp_path):
     assert content["images"][2] == {"image": "a, b"} | scores.rows[2][1]
 
 
+def test_a_name_that_is_no_utf8_is_written_as_it_is(tmp_path):
+    score_images([("gr\udcfcn", ONE, ONE)]).to_csv(tmp_path / "s.csv")
+    assert b"\r\ngr\xfcn,1,1," in (tmp_path / "s.csv").read_bytes()
+
+
 def test_the_table_is_aligned_and_complete():
     lines = score_images([("one", ONE, ONE), ("a-long-name", HALF, MANY)]).to_table().splitlines()
     assert len({len(line) for line in lines}) == 1
