@@ -36,7 +36,7 @@ def test_blobs_are_found_turned_moved_scaled_and_doubled(make, seed, dims, sizes
     assert adjusted_rand_score(truth, found.labels_) == 1.0
 
 
-@pytest.mark.parametrize("make", MAKERS)
+@pytest.mark.parametrize("make", MAKERS[:3])  # DBSCAN's takes seconds
 @few
 @given(seed=st.integers(0, 10_000))
 def test_order_of_points_does_not_change_the_partition(make, seed):
