@@ -50,6 +50,16 @@ CELLS: dict[str, dict[str, str]] = {  # what a cell changes in the recipe, the p
     "one look": {"data.zoom": "0"},
     "bending 0.02": {"augment.elastic": "0.02"},
     "centre head": {"network.centre_head": "true"},
+    "U-Net++": {"network.backbone": "unet++"},  # this and the next two: not from `leaf`
+    "U-Net++, deep supervision": {
+        "network.backbone": "unet++",
+        "network.options": "{deep_supervision: true}",
+        "loss.foreground": "{cross_entropy: 1, dice: 1, deep_supervision: 0.3}",
+    },
+    "pretrained encoder": {
+        "network.backbone": "unet-efficientnet-lite0",
+        "network.options": "{pretrained: true}",
+    },
 }
 
 

@@ -2,6 +2,7 @@
 
     python scripts/benchmark_clustering.py [--case leaf ...] [--run RUN --data cvppp:DIR#val]
     python scripts/benchmark_clustering.py --quick
+    python scripts/benchmark_clustering.py --device cuda
 
 Every code clusters the same foreground pixels in one process. Ours are medians over --repeats
 calls, in turn with one read of the foreground embedding, the floor (`reads`). A rival is run as
@@ -11,7 +12,7 @@ which is measured again after each run of the rival: the median over these pairs
 may be twice as slow for a second. ARI and recall (share of the true instances matched at IoU > 0.5)
 are against the truth; `MB` is the peak of one call beyond what was in use before. With --run, the
 clusterers see what the network of that run makes of labelled pictures of --data, at the run's own
-bandwidth.
+bandwidth. With --device, a batch of lane images is clustered by one call on that device.
 """
 
 import argparse
@@ -24,6 +25,7 @@ from typing import Any, NamedTuple
 
 import numba
 import numpy as np
+import torch
 from benchmark_cases import Scene, simulate, trained
 from measuring import Work, medians, peak_memory, timed
 from numpy.typing import NDArray
@@ -38,6 +40,7 @@ BANDWIDTH = 1.0  # the product's own for margins of 0.5 and 1.5
 DENSITY = {"min_cluster_size": 200, "min_samples": 20}
 EPS, CORE = 0.45, 20
 CASES = ("leaf", "lane", "city", "volume")
+BATCH = 8  # images in one call
 PAIRED = 5  # calls of ours after each run of a rival
 WITHOUT_RIVAL = ("volume",)  # hours
 
@@ -200,6 +203,28 @@ def read(
     return total.sum()
 
 
+def batch(device: str, repeats: int) -> tuple[float, float]:
+    """Time one call for BATCH lane images on `device`: (median seconds, least ARI to the host).
+
+    A GPU has to have ended its work before a clock is read.
+    """
+    scene = simulate("lane", BANDWIDTH)
+    host = MeanShift(BANDWIDTH).fit_image(scene.embedding, scene.mask).labels_
+    embeddings = torch.from_numpy(np.stack([scene.embedding] * BATCH)).to(device)
+    masks = torch.from_numpy(np.stack([scene.mask] * BATCH)).to(device)
+    estimator = MeanShift(BANDWIDTH)
+
+    def fit() -> None:
+        estimator.fit_images(embeddings, masks)
+        if embeddings.is_cuda:
+            torch.cuda.synchronize(embeddings.device)
+
+    fit()  # compile
+    seconds = medians({"fit": fit}, repeats)["fit"]
+    labels = estimator.labels_.cpu().numpy().reshape(BATCH, -1)
+    return seconds, min(adjusted_rand_score(host, own) for own in labels)
+
+
 def mean_of(tables: list[list[Row]]) -> list[Row]:
     """Return the rows of several scenes as one: means of scores, medians of times and ratios."""
     rows = []
@@ -243,11 +268,19 @@ def main() -> None:
     parser.add_argument("--data", help="labelled pictures for --run, as in cvppp:DIR#val")
     parser.add_argument("--pictures", type=int, default=5, help="of --data, evenly chosen")
     parser.add_argument("--repeats", type=int, default=15)
-    parser.add_argument("--patience", type=float, default=20.0, help="seconds for a rival")
+    parser.add_argument("--patience", type=float, help="seconds for a rival; 20, with --quick 5")
+    parser.add_argument("--device", help="time a batch of lane images there instead, as cuda")
     parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)))
     arguments = parser.parse_args()
     if bool(arguments.run) != bool(arguments.data):
         parser.error("--run and --data go together")
+    if arguments.patience is None:
+        arguments.patience = 5.0 if arguments.quick else 20.0
+    if arguments.device:
+        seconds, ari = batch(arguments.device, arguments.repeats)
+        print(f"{BATCH} lane images in one call on {arguments.device}: {seconds * 1e3:.2f} ms,")
+        print(f"the labels against the host's one by one: least ARI {ari:.4f}")
+        return
     report(arguments)
 
 

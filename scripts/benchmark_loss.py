@@ -1,6 +1,7 @@
 """Time, memory and error of the discriminative loss, forward and backward, against common codes.
 
-    python scripts/benchmark_loss.py [--case leaves|lanes|city|quick] [--threads N] [--device cuda]
+    python scripts/benchmark_loss.py [--case leaves|lanes|city|quick] [--threads N]
+    python scripts/benchmark_loss.py --case gpu --device cuda
     python scripts/benchmark_loss.py --channels-last
 
 The rivals are the formulations found in the wild, written here: a mask per instance expanded to the
@@ -39,6 +40,7 @@ CASES = {
     "leaves": Case(2, 16, 512, 512, 20),
     "lanes": Case(4, 4, 256, 512, 5),
     "city": Case(1, 8, 1024, 2048, 60),
+    "gpu": Case(8, 16, 512, 512, 20),
     "quick": Case(2, 4, 96, 128, 5),
 }
 

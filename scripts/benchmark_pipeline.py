@@ -1,13 +1,16 @@
 """Whole prediction against the network alone: what everything around the network costs.
 
     python scripts/benchmark_pipeline.py [--run RUN] [--images FOLDER] [--repeats 5]
+    python scripts/benchmark_pipeline.py --quick
 
 Without --run an ENet of random weights is used, with an embedding made of the true labels' ids in
 its place, so that clustering and cleaning work on as many pixels and instances as in earnest.
 Prints medians: the network alone, as it was trained and as `predict` runs it (its norms folded, in
 full precision), picture by picture with all threads and a picture for each thread; `segment`
 (picture to labels); `predict` (files to files); and the medians of their ratios to both ways of
-running the network as `predict` does.
+running the network as `predict` does. `MB` is the peak of one call beyond what was in use before.
+Below stands of how many pictures the label files hold what `segment` finds, and, without --run, the
+SBD against the truth. --quick takes small pictures and few repeats.
 """
 
 import argparse
@@ -20,6 +23,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from measuring import peak_memory
 
 from embedseg._cv2 import cv2
 from embedseg.data import Dataset, open_dataset
@@ -27,7 +31,8 @@ from embedseg.device import keep_memory
 from embedseg.inference.folding import fold_norms
 from embedseg.inference.segment import picture_batch
 from embedseg.inference.spec import ModelSpec
-from embedseg.io import list_images, read_image, write_image
+from embedseg.io import list_images, read_image, read_labels, write_image
+from embedseg.metrics.instance import symmetric_best_dice
 from embedseg.model import Model, build_from_spec
 from embedseg.predict import predict_files
 from embedseg.side_by_side import kept_threads, share
@@ -35,6 +40,7 @@ from embedseg.side_by_side import kept_threads, share
 Batch = torch.Tensor
 CROSS = np.array([[0, 1, 0], [1, 1, 1], [0, 1, 0]], np.uint8)
 GENERATED = "leaves:8,3,size=512,leaves=12-20"
+QUICK, QUICK_REPEATS = "leaves:2,3,size=160,leaves=4-6", 1
 
 
 class Ideal(Model):
@@ -46,9 +52,10 @@ class Ideal(Model):
             self.compute = fold_norms(self.network)
         generator = torch.Generator().manual_seed(0)
         centres = 1.5 * torch.randn(64, spec.embedding_dim, generator=generator)
-        noise = 0.03 * torch.randn(512, 512, spec.embedding_dim, generator=generator)
         self.ideal = []
         for sample in samples:
+            shape = (*sample.labels.shape, spec.embedding_dim)
+            noise = 0.03 * torch.randn(shape, generator=generator)
             labels = torch.from_numpy(sample.labels)
             embedding = (centres[labels] + noise).permute(2, 0, 1)  # channels last, as a network's
             semantic = 20.0 * (labels > 0).float() - 10
@@ -79,21 +86,49 @@ def main() -> None:
     parser.add_argument("--images", type=Path, help="pictures for --run")
     parser.add_argument("--backbone", default="enet")
     parser.add_argument("--amp", default="auto")
-    parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--repeats", type=int, help="5, with --quick 1")
+    parser.add_argument("--quick", action="store_true", help="small pictures, in a minute")
     arguments = parser.parse_args()
     keep_memory()
+    repeats = arguments.repeats or (QUICK_REPEATS if arguments.quick else 5)
     with tempfile.TemporaryDirectory() as folder:
         if arguments.run:
             model = Model.load(arguments.run, amp=arguments.amp)
             files = list_images([str(arguments.images)])
+            truth = None
         else:
-            samples = open_dataset(GENERATED).in_memory()
-            files = [Path(folder) / "images" / f"{s.name}.png" for s in samples]
-            for sample, file in zip(samples, files, strict=True):
-                write_image(file, sample.image)
-            spec = ModelSpec(backbone=arguments.backbone, working_size=512, seed_head=True)
+            samples = open_dataset(QUICK if arguments.quick else GENERATED).in_memory()
+            files = written(samples, Path(folder) / "images")
+            truth = [sample.labels for sample in samples]
+            size = max(samples[0].labels.shape)
+            spec = ModelSpec(backbone=arguments.backbone, working_size=size, seed_head=True)
             model = Ideal(spec, samples, device="cpu", amp=arguments.amp)
-        report(model, files, Path(folder) / "out", arguments.repeats)
+        report(model, files, Path(folder) / "out", repeats)
+        same, dice = agreement(model, files, Path(folder) / "out", truth)
+        print(f"label files as `segment` has them: {same} of {len(files)}; SBD {dice:.4f}")
+
+
+def written(samples: Dataset, folder: Path) -> list[Path]:
+    """Write the pictures of `samples` as PNG files and return these."""
+    files = [folder / f"{sample.name}.png" for sample in samples]
+    for sample, file in zip(samples, files, strict=True):
+        write_image(file, sample.image)
+    return files
+
+
+def agreement(
+    model: Model, files: list[Path], out: Path, truth: list[np.ndarray] | None
+) -> tuple[int, float]:
+    """Return how many label files in `out` hold what `segment` finds, and the SBD, nan if unknown.
+
+    `truth` are the pictures' true labels, where they are known.
+    """
+    stored = [read_labels(out / f"{file.stem}_labels.tif") for file in files]
+    found = [model.segment(read_image(file)).labels for file in files]
+    same = sum(np.array_equal(a, b) for a, b in zip(stored, found, strict=True))
+    if truth is None:
+        return same, float("nan")
+    return same, statistics.mean(map(symmetric_best_dice, stored, truth))
 
 
 def report(model: Model, files: list[Path], out: Path, repeats: int) -> None:
@@ -115,20 +150,23 @@ def report(model: Model, files: list[Path], out: Path, repeats: int) -> None:
         "predict: and overlay": lambda: predict_files(model, files, out),
         "predict: of JPEG, and overlay": lambda: predict_files(model, jpegs, out / "jpegs"),
     }
+    memory = {name: peak_memory(work) for name, work in works.items()}
     seconds = in_turns(works, repeats)
     count = sum(len(model.segment(p)) for p in pictures)
     print(
         f"{model.spec.backbone} at {tuple(batches[0].shape[2:])}, mixed precision {model.amp}, "
         f"{torch.get_num_threads()} threads, {len(files)} pictures, {count} instances found"
     )
-    print(f"{'':<36}{'ms a picture':>14}{'/ one by one':>14}{'/ each thread':>15}")
+    print(f"{'':<36}{'ms a picture':>14}{'/ one by one':>14}{'/ each thread':>15}{'MB':>8}")
     for name, times in seconds.items():
         ratios = [
             statistics.median(a / b for a, b in zip(times, seconds[other], strict=True))
             for other in (one_by_one, paired)
         ]
         each = 1000 * statistics.median(times) / len(files)
-        print(f"{name:<36}{each:>14.1f}{ratios[0]:>14.2f}{ratios[1]:>15.2f}")
+        print(
+            f"{name:<36}{each:>14.1f}{ratios[0]:>14.2f}{ratios[1]:>15.2f}{memory[name] / 1e6:>8.1f}"
+        )
 
 
 def as_trained(model: Model, batch: Batch) -> None:

@@ -21,6 +21,7 @@ from typing import Any
 from leaf_folds import Lists, describe_groups, keep_list, spread, write_folds
 from leaf_worst import show_worst, worst_of
 
+from embedseg.data.of_run import trained_on
 from embedseg.data.splits import read_names
 from embedseg.evaluate import evaluate_model
 from embedseg.io import InputError, atomic_path, write_text
@@ -125,9 +126,18 @@ def trained_run(config: TrainConfig) -> None:
 
 
 def score(run: Path, data: str, names: Path, folder: Path) -> None:
-    """Write the scores of a run, without its tuning, with predicted and with true foreground."""
+    """Write the scores of a run, without its tuning, with predicted and with true foreground.
+
+    Raises InputError where its folder tells that it was trained on some of the pictures.
+    """
     model = Model.load(find_weights(run))  # the file: what a tuning chose is not looked at
-    summary: dict[str, Any] = {"pictures": len(read_names(names)), "run": str(run)}
+    scored = read_names(names)
+    if seen := trained_on(run, data, scored):
+        raise InputError(
+            f"{run}: was trained on {len(seen)} of the {len(scored)} pictures in {names} "
+            f"({min(seen)}, ...), and the table is of pictures never seen; name others"
+        )
+    summary: dict[str, Any] = {"pictures": len(scored), "run": str(run)}
     for word, given in (("predicted", False), ("true", True)):
         scores, failures = evaluate_model(model, data, names, true_foreground=given)
         if failures:  # a figure is of all pictures or of none

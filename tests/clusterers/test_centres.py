@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from clustering import CentreClustering, MeanShift
+from clustering import CentreClustering, MeanShift, centres
 from clustering.centres import apart, vectors_at_peaks
 
 
@@ -96,6 +96,18 @@ def test_vectors_at_peaks_come_highest_first_from_where_the_map_is():
     assert vectors_at_peaks(embedding, 0 * heat, 0.0).shape == (0, 1)
     with pytest.raises(ValueError, match="does not fit an embedding"):
         vectors_at_peaks(embedding, heat[1:], 0.1)
+
+
+def test_vectors_of_all_peaks_are_fetched_at_once(monkeypatch):
+    """Each fetch from a GPU waits for it, and a crowded picture has hundreds of peaks."""
+    rng = np.random.default_rng(3)
+    embedding = torch.from_numpy(rng.normal(size=(4, 60, 90)).astype(np.float32))
+    heat = rng.random((60, 90))
+    fetched = []
+    fetch = centres.plain_floats
+    monkeypatch.setattr(centres, "plain_floats", lambda v: fetched.append(v) or fetch(v))
+    assert len(vectors_at_peaks(embedding, heat, 0.3)) > 100
+    assert len(fetched) == 1
 
 
 def test_vectors_apart():

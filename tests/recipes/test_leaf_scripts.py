@@ -83,6 +83,11 @@ def test_folds_are_trained_scored_and_kept(plants: Path, tmp_path: Path) -> None
     other = (None, tmp_path / "fold1" / "val.txt")
     with pytest.raises(InputError, match=r"val\.txt lists other pictures, of an earlier call"):
         reproduce(f"cvppp:{plants}", tmp_path / "given", lists=other, run=run)
+    learned = (None, tmp_path / "fold0" / "train.txt")
+    with pytest.raises(
+        InputError, match=r"fold0/run: was trained on 2 of the 2 pictures in .*rain"
+    ):
+        reproduce(f"cvppp:{plants}", tmp_path / "learned", lists=learned, run=run)
     with pytest.raises(ValueError, match="give --folds K"):
         reproduce(f"cvppp:{plants}", tmp_path / "nothing", lists=lists)
 
