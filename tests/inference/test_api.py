@@ -12,6 +12,7 @@ import clustering
 import embedseg
 from embedseg.evaluate import evaluate_folders, evaluate_model
 from embedseg.inference.segment import check_foreground
+from embedseg.inference.spec import ModelSpec
 from embedseg.io import write_image
 from embedseg.metrics import average_precision, foreground_dice
 from embedseg.metrics.culane import culane_image
@@ -106,3 +107,17 @@ def test_products_are_named_alone_or_in_a_list(model: Model, tmp_path: Path) -> 
     assert [path.name for path in files] == ["image_labels.tif", "image_summary.csv"]
     with pytest.raises(ValueError, match="unknown product 'label'"):
         model.segment(discs(0)[0]).save(tmp_path, "label")
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "meant"),
+    [
+        ("method", "discriminate", "discriminative"),
+        ("clusterer", "meanshift", "mean_shift"),
+        ("components", "larges", "largest"),
+        ("tta", "flip", "flips"),
+    ],
+)
+def test_a_setting_that_does_not_exist_is_named(name: str, value: str, meant: str) -> None:
+    with pytest.raises(ValueError, match=f"unknown .* '{value}'; did you mean '{meant}'"):
+        ModelSpec(backbone="unet", **{name: value})
