@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Collection, Sequence
 from dataclasses import replace
+from functools import cache
 from itertools import pairwise
 from pathlib import Path
 from typing import NoReturn
@@ -48,8 +49,9 @@ class Parser(jsonargparse.ArgumentParser):
         raise SystemExit(2) from ex
 
 
+@cache
 def build_parser() -> jsonargparse.ArgumentParser:
-    """Return the parser whose options are the fields of `TrainConfig`."""
+    """Return the parser whose options are the fields of `TrainConfig`; it is built once."""
     parser = Parser(
         prog="embedseg train",
         description="Train a network on labelled images; the result is a run folder. "

@@ -26,11 +26,11 @@ def test_float32_stays_float32():
 
 @pytest.mark.parametrize("kind", [np.int32, np.uint8, list])
 def test_merged_centres_of_integers_are_no_integers(kind):
-    centres, counts = [[0, 0], [1, 0], [5, 5]], [1, 1, 1]
+    centres, counts = [[2, 3], [3, 3], [7, 8]], [1, 1, 1]
     if kind is not list:
         centres, counts = np.array(centres, kind), np.array(counts, kind)
     merged, weights, new = merge_centres(centres, counts, 2.0)
-    np.testing.assert_array_equal(merged, [[0.5, 0], [5, 5]])
+    np.testing.assert_array_equal(merged, [[2.5, 3], [7, 8]])
     np.testing.assert_array_equal(weights, [2, 1])
     assert weights.dtype == np.int64
     np.testing.assert_array_equal(new, [0, 0, 1])

@@ -88,6 +88,14 @@ def test_a_cluster_too_small_for_the_sample_is_found_among_the_noise():
     assert (labels[truth == 2] >= 0).mean() > 0.9
 
 
+def test_a_sample_makes_no_clusters_of_few_points_of_noise():
+    X, _ = points(np.random.default_rng(4), [9900, 9900], 2, gap=20)
+    noise = np.random.default_rng(5).uniform(30, 90, (400, 2)).astype(np.float32)
+    found = DBSCAN(0.8, min_samples=5).fit(np.concatenate([X, noise]))
+    assert len(found.cluster_centers_) == 2
+    assert (found.labels_[-400:] < 0).all()
+
+
 @pytest.mark.parametrize("length", [400, 12_000])  # with and without a sample
 @pytest.mark.parametrize("make", [DBSCAN(0.8, cluster_all=True), HDBSCAN(40, cluster_all=True)])
 def test_noise_goes_to_the_nearest_cluster_and_not_to_the_nearest_mean(make, length):

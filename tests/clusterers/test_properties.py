@@ -73,6 +73,13 @@ def test_there_may_be_thousands_of_clusters(count, find):
     assert len(np.unique(find.labels_)) == count
 
 
+@pytest.mark.parametrize("scale", [1e-2, 1.0, 1e2])
+def test_a_bandwidth_that_is_not_given_is_of_the_scale_of_the_points(scale):
+    X, truth = points(np.random.default_rng(0), [400, 400, 400], 3, gap=8)
+    found = MeanShift().fit(scale * X)
+    assert adjusted_rand_score(truth, found.labels_) == 1.0
+
+
 def test_fewer_than_min_points_are_no_cluster():
     X, truth = points(np.random.default_rng(0), [20_000, 9], 5)
     found = MeanShift(1.5, min_points=10, cluster_all=False).fit(X)

@@ -45,14 +45,15 @@ def test_help_is_quick_and_needs_neither_torch_nor_numpy(command: str) -> None:
         "assert not slow, f'imported: {slow}'"
     )
     words = [sys.executable, "-c", code, *([command] if command else []), "--help"]
-    times = []
-    for _ in range(3):
+    for _ in range(3):  # at most: once quick is quick
         start = child_seconds()
         done = subprocess.run(words, capture_output=True, text=True, check=False)
-        times.append(child_seconds() - start)
+        seconds = child_seconds() - start  # of the processor, so that other tests do not matter
         assert done.returncode == 0, done.stderr
         assert "usage" in done.stdout
-    assert min(times) < 0.5  # processor time, so that other tests do not matter
+        if seconds < 0.5:
+            return
+    pytest.fail(f"{seconds:.2f} s")
 
 
 def test_the_module_runs_as_the_command_does() -> None:

@@ -76,7 +76,8 @@ def test_a_255_that_may_mean_ignore_is_told(root):
     add(root, "voc", np.where(GOOD == 0, 255, GOOD).astype(np.uint8))
     note = "voc: 255 is an object here; where it means ignore, write -1 (TIFF or NPY)"
     assert check_data(root).notes.count(note) == 1
-    many = np.arange(250, 262, dtype=np.uint16).reshape(3, 4)  # a number like its neighbours
+    many = np.where(GOOD == 0, 255, GOOD).astype(np.uint8)
+    many[0, 0] = 254  # so 255 is a number like its neighbour
     add(root, "many", many)
     assert not [n for n in check_data(root).notes if n.startswith("many")]
 
@@ -110,6 +111,8 @@ def test_cvppp_is_recognised(tmp_path):
     report = check_data(str(tmp_path))
     assert [check.name for check in report.samples] == ["plant1", "plant2", "plant3"]
     assert [bool(check.error) for check in report.samples] == [False, True, True]
+    one = check_data(str(tmp_path / "A1"))
+    assert [check.name for check in one.samples] == ["plant1", "plant2", "plant3"]
 
 
 def test_nothing_is_not_ok(root):

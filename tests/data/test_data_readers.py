@@ -171,7 +171,8 @@ def test_folder_says_why_nothing_fits(tmp_path):
 def test_folder_leaves_out_lonely_files_and_says_so(tmp_path, caplog):
     root = write_pair(write_pair(tmp_path, "a"), "b")
     (root / "labels/b.npy").unlink()
-    (root / "labels/.hidden.npy").touch()
+    for hidden in ("images/._a.png", "labels/._a.npy"):  # such as macOS leaves on other disks
+        (root / hidden).touch()
     assert folder(root).names == ["a"]
     assert "b.png: has no label file: left out" in caplog.text
 

@@ -5,7 +5,7 @@ import pytest
 
 from embedseg.data import AugmentConfig, Sample, augment, resize
 from embedseg.data.colour import colour_matrix
-from embedseg.data.geometry import warp
+from embedseg.data.geometry import random_matrix, warp
 
 STILL = {
     "scale": (1.0, 1.0),
@@ -256,3 +256,30 @@ def test_tiny_pictures(shape):
     sample = Sample(np.zeros((*shape, 3), np.uint8), np.ones(shape, np.int32))
     assert augment(sample, AugmentConfig(size=16), rng()).labels.shape == (16, 16)
     assert augment(sample, AugmentConfig(scale=(0.1, 0.2)), rng()).labels.shape == shape
+
+
+def drawn(**changes) -> np.ndarray:
+    """Matrices (200, 2, 3) that are drawn for pictures 100 wide and 50 high."""
+    plain = {"scale": (1.0, 1.0), "rotation": 0.0, "translation": 0.0, "flips": (0.0, 0.0)}
+    options = {**plain, "random_crop": False, **changes}
+    return np.stack([random_matrix((50, 100), (50, 100), rng(k), **options) for k in range(200)])
+
+
+def test_translation_is_a_share_of_the_sides_either_way():
+    moves = drawn(translation=0.2)[:, :, 2]
+    assert moves.max(0).tolist() == [20, 10] and moves.min(0).tolist() == [-20, -10]
+    assert moves.std(0) == pytest.approx([20 / 3**0.5, 10 / 3**0.5], rel=0.1)
+
+
+def test_rotation_goes_either_way():
+    angles = np.rad2deg(np.arctan2(*drawn(rotation=30.0)[:, ::-1, 0].T))
+    assert -30 <= angles.min() < -28 and 28 < angles.max() <= 30
+    assert angles.std() == pytest.approx(30 / 3**0.5, rel=0.1)
+
+
+@pytest.mark.parametrize("weather", ["shadow", "rain", "motion"])
+def test_each_weather_comes_by_itself(weather):
+    config = still(**{weather: 1.0})
+    changed = augment(discs(), config, rng())
+    assert (changed.image != discs().image).any()
+    np.testing.assert_array_equal(changed.labels, discs().labels)

@@ -50,12 +50,12 @@ def make_tusimple(root: Path) -> Path:
 
 
 def test_tusimple_frames_with_a_picture(tmp_path: Path, caplog) -> None:
-    data = tusimple(make_tusimple(tmp_path), width=4)
+    data = tusimple(make_tusimple(tmp_path), size=(720, 1280), width=4)
     assert data.names == ["clips/a/20.jpg", "clips/b/20.jpg"]
     assert "1 labelled frames have no picture" in caplog.text
     assert data.split("train").names == data.split("label_data_0313").names == data.names[:1]
     assert data.split("val").names == data.names[1:]
-    assert not data[1].labels.any()
+    assert stroke(data[0]) == [18, 19, 20, 21, 22] and not data[1].labels.any()
 
 
 def test_tusimple_label_size_is_scaled_to_the_picture(tmp_path: Path) -> None:
@@ -146,6 +146,7 @@ def test_polylines_in_one_file_and_beside_pictures(tmp_path: Path, caplog) -> No
     text(tmp_path / "b.json", {"shapes": [{"points": LANE}], "imagePath": "elsewhere/b.jpg"})
     data = polylines(tmp_path)
     assert data.names == ["b.jpg"] and stroke(data[0]) == [18, 19, 20, 21, 22]
+    assert stroke(polylines(tmp_path, width=2)[0]) == [19, 20, 21]
     (tmp_path / "b.jpg").unlink()
     with pytest.raises(InputError, match="no JSON label with its picture"):
         polylines(tmp_path)

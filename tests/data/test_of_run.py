@@ -37,6 +37,8 @@ def test_places_are_named_from_the_folder_in_which_the_run_was_started(run: Path
     assert stored_data(run) == {
         "train": f"folder:{home}/data + 2*leaves:3", "val": "", "val_list": f"{home}/val.txt",
     }  # fmt: skip
+    (home / "val.txt").unlink()
+    assert stored_data(run)["val_list"] == "val.txt", "as it was given"
     (run / "env.json").write_text("{}")
     assert begun_in(run) == Path()
     assert stored_data(run)["val_list"] == "val.txt"

@@ -12,6 +12,7 @@ import clustering
 import embedseg
 from embedseg.evaluate import evaluate_folders, evaluate_model
 from embedseg.inference.segment import check_foreground
+from embedseg.inference.spec import ModelSpec
 from embedseg.io import read_image, write_image
 from embedseg.metrics import average_precision, foreground_dice
 from embedseg.metrics.culane import culane_image
@@ -121,3 +122,17 @@ def test_the_colours_of_an_embedding_stand_where_instances_are(
     picture = read_image(found.save(tmp_path, "pca")[0])
     shown = (picture != BACKGROUND_COLOR).any(-1)
     np.testing.assert_array_equal(shown, resize_labels(found.labels, shown.shape) > 0)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "meant"),
+    [
+        ("method", "discriminate", "discriminative"),
+        ("clusterer", "meanshift", "mean_shift"),
+        ("components", "larges", "largest"),
+        ("tta", "flip", "flips"),
+    ],
+)
+def test_a_setting_that_does_not_exist_is_named(name: str, value: str, meant: str) -> None:
+    with pytest.raises(ValueError, match=f"unknown .* '{value}'; did you mean '{meant}'"):
+        ModelSpec(backbone="unet", **{name: value})

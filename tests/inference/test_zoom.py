@@ -84,6 +84,12 @@ def test_the_second_look_at_another_scale_lies_where_it_belongs(scales: tuple[fl
     assert Scores((score_image("", found.labels, labels),)).summary["SBD"] > 0.9
 
 
+def test_the_smallest_object_of_two_looks_is_counted_on_the_canvas() -> None:
+    """At a single scale as well: the three patches of some 240 pixels there are no 9 * 30."""
+    image, _ = picture()
+    assert len(Eye(replace(SPEC, tta_scales=(3.0,), min_size=30)).segment(image)) == 3
+
+
 def test_a_speck_is_not_enlarged_without_end() -> None:
     image = np.zeros((400, 400, 3), np.uint8)
     image[200:212, 100:112] = (250, 0, 0)

@@ -58,6 +58,7 @@ def rescaled(array):
 
 LZW = (cv2.IMWRITE_TIFF_COMPRESSION, 5)
 GREY3 = np.dstack([GREY] * 3)
+FEW = PICTURE.quantize(9)  # a palette of nine colours, none of them grey
 DEEP3 = COLOURS.astype(np.uint16) * 200  # OpenCV writes its channels as B, G, R
 
 EXACT = {
@@ -69,7 +70,8 @@ EXACT = {
     "grey": (pil(Image.fromarray(GREY), "PNG"), GREY3),
     "grey and alpha": (pil(Image.fromarray(GREY).convert("LA"), "PNG"), GREY3),
     "black and white": (pil(Image.fromarray(GREY > 99), "PNG"), (GREY3 > 99) * 255),
-    "palette": (pil(Image.fromarray(GREY).convert("P"), "PNG"), GREY3),
+    "palette": (pil(FEW, "PNG"), np.asarray(FEW.convert("RGB"))),
+    "palette, gif": (pil(FEW, "GIF"), np.asarray(FEW.convert("RGB"))),
     "tiff": (tiff(COLOURS, photometric="rgb"), COLOURS),
     "tiff, lzw": (pil(PICTURE, "TIFF", compression="tiff_lzw"), COLOURS),
     "tiff, planes": (

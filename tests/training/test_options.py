@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from embedseg.io import InputError, read_labels, write_labels
-from embedseg.training.config import NetworkConfig
+from embedseg.training.config import NetworkConfig, TrainConfig
 from embedseg.training.distributed import World
 from embedseg.training.job import prepare
 from embedseg.training.options import read_config
@@ -33,6 +33,17 @@ def test_another_backbone_takes_neither_options_nor_weights(form: list[str]) -> 
     assert named.options == {"width": 8, "depth": 2} and named.init == ""
     nested = read_config([*form, "--backbone=unet3+", "--network.options.width=8"]).network
     assert nested.options["width"] == 8
+
+
+def test_a_configuration_leaves_nothing_to_the_next() -> None:
+    words = ["--data=leaves:2"]
+    first = read_config(words)
+    first.network.options["width"] = 3
+    read_config(["--config", "leaves", "--loss={dice: 1}", f"--network.options={WIDE}"])
+    with pytest.raises(SystemExit):
+        read_config([*words, "--batch=many"])
+    assert read_config(words).network == NetworkConfig()
+    assert read_config(words).loss == TrainConfig().loss
 
 
 def test_a_run_is_repeated_with_its_own_network(tmp_path: Path) -> None:

@@ -12,16 +12,18 @@ from pathlib import Path
 
 import pytest
 import torch
+from PIL import Image
 from safetensors.torch import load_file
 
 from embedseg.cli import main
 from embedseg.commands.common import FAILED
 from embedseg.io import InputError, read_labels, write_labels
 from embedseg.model import Model
-from embedseg.training import loop
+from embedseg.training import loop, run_folder
 from embedseg.training.loop import train
 from embedseg.training.options import read_config, resumed_config
 from embedseg.training.sources import open_sources
+from embedseg.viz import plot_metrics
 from tests.scenes import write_folder
 
 SMALL = [
@@ -60,6 +62,16 @@ def test_folder_is_complete(finished: Path) -> None:
     }  # fmt: skip
     assert len(rows(finished)) == 3
     assert not list(finished.rglob(".tmp-*"))
+
+
+def test_curves_are_drawn_with_each_row(
+    finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(run_folder, "plot_metrics", plot_metrics)  # elsewhere it is blank
+    run = shutil.copytree(finished, tmp_path / "run")
+    run_folder.Metrics(run, epochs=4, keep=3).add({"epoch": 4, "loss": 0.5}, finished=True)
+    assert Image.open(run / "results.png").width > 1000, "panels of all four rows"
+    assert len(rows(run)) == 4
 
 
 def test_names_of_the_images_are_kept(scenes: Path, tmp_path: Path) -> None:
@@ -275,8 +287,6 @@ def test_a_failure_before_the_first_step_leaves_no_folder(
 def test_background_only_labels_are_refused(tmp_path: Path) -> None:
     folder = write_folder(tmp_path / "empty", count=4)
     for file in (folder / "labels").iterdir():
-        from PIL import Image
-
         Image.new("L", (64, 64)).save(file)
     with pytest.raises(InputError, match="no training image has an instance"):
         train(read_config(arguments(folder, tmp_path / "no")))

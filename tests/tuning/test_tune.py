@@ -29,6 +29,14 @@ def run(tiny_run: Path, tmp_path: Path) -> Path:
     return shutil.copytree(tiny_run, tmp_path / "run")
 
 
+@pytest.fixture
+def quick_picture(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An empty file for a picture that the test does not look at: drawing takes a second."""
+    monkeypatch.setattr(
+        "embedseg.tuning.run.plot_landscape", lambda _, path, **__: path.write_bytes(b"")
+    )
+
+
 def spoilt(run: Path, **values: object) -> Model:
     """The run's model with a bad setting as its own."""
     from dataclasses import replace
@@ -83,6 +91,7 @@ def test_the_command_stores_what_later_commands_use(
     assert load(run, device="cpu").segment(discs(0)[0]).labels.max() > 0
 
 
+@pytest.mark.usefixtures("quick_picture")
 def test_test_images_are_refused(run: Path, scenes: Path, tmp_path: Path) -> None:
     folder = shutil.copytree(scenes, tmp_path / "data")
     (folder / "test.txt").write_text("scene0\nscene1\n")
@@ -143,6 +152,7 @@ def test_an_earlier_choice_outlives_too_few_images(run: Path, scenes: Path) -> N
     assert not (run / "tuning.png").exists(), "a picture of another tuning"
 
 
+@pytest.mark.usefixtures("quick_picture")
 def test_what_a_search_replaces_is_said(run: Path, scenes: Path) -> None:
     data = open_dataset(f"folder:{scenes}")
     first = tune_run(run, samples=data, quick=True, device="cpu")
@@ -154,6 +164,7 @@ def test_what_a_search_replaces_is_said(run: Path, scenes: Path) -> None:
     assert json.loads((run / "tuning.json").read_text())["reason"] == found.reason
 
 
+@pytest.mark.usefixtures("quick_picture")
 def test_images_that_the_run_was_trained_on_are_refused(
     run: Path, scenes: Path, tmp_path: Path
 ) -> None:
