@@ -39,14 +39,14 @@ def fast_helper(function: Callable[..., Any]) -> Any:
 
 
 def announce(compiled: Any) -> None:
-    """Say so if a kernel is about to be compiled: it takes seconds, once per machine."""
+    """Say so if a kernel is about to be compiled: it takes 1 to 30 seconds, once per machine."""
     if compiled.signatures:
         return
     folder = compiled.stats.cache_path
     file = f"*.{compiled.__name__}-{compiled.__code__.co_firstlineno}.*"
     if not folder or not any(Path(folder).glob(file)):
         where = f", kept in {folder}" if folder else ""
-        _log.warning("compiling kernel %s, a few seconds%s", compiled.__name__, where)
+        _log.warning("compiling kernel %s, up to half a minute%s", compiled.__name__, where)
 
 
 def _cached(function: Callable[..., Any], options: dict[str, Any]) -> Any:

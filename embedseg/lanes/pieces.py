@@ -83,7 +83,8 @@ def _parts(runs, least, own):  # type: ignore[no-untyped-def]
     what = _measure(runs, piece)
     size = what[0]
     part_of = np.full(len(size), -1, np.int64)
-    part, first, largest = 0, int(np.argmax(size)), size.max()
+    # np.int64(0), here and below: for the constant 0 numba would compile all that is called again
+    part, first, largest = np.int64(0), int(np.argmax(size)), size.max()
     while True:
         part_of[first] = part
         _gather(runs, piece, what, part_of, part, least)
@@ -193,7 +194,7 @@ def _lane(runs, piece, part_of, part):  # type: ignore[no-untyped-def]
     half = max((out[4] - out[3]) / 2.0, 1e-9)
     unit = np.full(count, slant(row, middle, weight))
     terms = min(DEGREE + 1, int(out[4] - out[3]) + 1)
-    found = fit((row - out[3]) / half - 1.0, middle, weight, unit, 0, terms, 0.0)
+    found = fit((row - out[3]) / half - 1.0, middle, weight, unit, np.int64(0), terms, 0.0)
     out[: len(found)] = found
     for i in range(count):
         middle[i] = weight[i] / 2.0 / np.sqrt(1.0 + _slope(row[i], out) ** 2)

@@ -159,7 +159,7 @@ def _inside(points, width):  # type: ignore[no-untyped-def]
         return points[:0]
     out = points[max(begin - 1, 0) : min(end + 2, len(points))].copy()
     if begin > 0:
-        _to_border(out, 0, 1, low, high)
+        _to_border(out, np.int64(0), np.int64(1), low, high)  # no constants: see pieces.py
     if end < len(points) - 1:
         _to_border(out, len(out) - 1, len(out) - 2, low, high)
     return out
