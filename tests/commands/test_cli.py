@@ -3,11 +3,14 @@
 import csv
 import io
 import json
+import re
 import resource
 import shutil
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -19,6 +22,7 @@ from safetensors.torch import load_file, save_file
 from embedseg.cli import COMMANDS, main
 from embedseg.commands.common import FAILED, PARTLY_FAILED
 from embedseg.inference.spec import ModelSpec
+from embedseg.info import describe_model
 from embedseg.model import build_from_spec, save_weights
 from tests.scenes import discs
 
@@ -202,8 +206,33 @@ def test_info_and_check_data(
     assert "background, foreground" in out
     code, out, _ = run(capsys, "info")
     assert code == 0 and "torch" in out
+    described = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())
+    extras = re.search(r"^extras +(.*)$", out, re.M)[1]
+    known = described["project"]["optional-dependencies"].keys() - {"test"}
+    assert set(re.sub(r" \((yes|no)\)", "", extras).split(", ")) == known
     code, out, _ = run(capsys, "check-data", scenes)
     assert code == 0 and "8" in out
+
+
+@pytest.mark.parametrize(
+    ("changes", "line"),
+    [
+        ({"seed_head": True, "seed_threshold": 0.4}, "founders      pixels of a seed > 0.4"),
+        ({"core_step": 0.6}, "founders      pixels whose neighbours are nearer than 0.3"),
+        ({"core_step": 0.0}, "founders      all of the foreground"),
+        ({"method": "spatial", "seed_head": True, "embedding_dim": 2}, "2 dimensions, places in"),
+        (
+            {"tta": "flips", "tta_scales": (1.0, 1.5)},
+            "as it is and flips, at 1, 1.5 times the size",
+        ),
+    ],
+)
+def test_info_tells_what_a_tuning_may_choose(
+    changes: dict[str, Any], line: str, tmp_path: Path
+) -> None:
+    spec = ModelSpec(backbone="unet", options={"width": 4, "depth": 2}, **changes)
+    save_weights(tmp_path / "w.safetensors", build_from_spec(spec).state_dict(), spec)
+    assert line in describe_model(tmp_path / "w.safetensors")
 
 
 def test_info_counts_classes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
