@@ -1,6 +1,6 @@
 """Images and maps at another size, by one rule for training and inference."""
 
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,3 +21,13 @@ def resize_image(image: NDArray[Pixel], size: tuple[int, ...]) -> NDArray[Pixel]
     shrinks = size[0] * size[1] < height * width
     how = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
     return np.asarray(cv2.resize(image, (size[1], size[0]), interpolation=how), image.dtype)
+
+
+def resize_nearest(values: NDArray[Any], size: tuple[int, ...]) -> NDArray[Any]:
+    """Take for each pixel of the output the input pixel that its centre lies in; any dtype."""
+    rows, columns = (
+        ((np.arange(new) + 0.5) * (old / new)).astype(np.intp)
+        for new, old in zip(size, values.shape, strict=True)
+    )
+    taken: NDArray[Any] = values[rows[:, None], columns]
+    return taken

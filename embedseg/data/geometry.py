@@ -11,8 +11,6 @@ labels and classes take the value of the nearest pixel, which never makes a new 
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -20,7 +18,7 @@ from embedseg._cv2 import cv2
 from embedseg.augmentation import Border, Outside, Size, as_pair
 from embedseg.data.sample import SEMANTIC_IGNORE, Sample
 from embedseg.labels import BACKGROUND, IGNORE
-from embedseg.resizing import resize_image
+from embedseg.resizing import resize_image, resize_nearest
 
 SHRINK_LIMIT: float = 0.6  # magnification below which linear sampling would skip pixels visibly
 INT16 = np.iinfo(np.int16)
@@ -143,16 +141,6 @@ def resize(sample: Sample, size: Size) -> Sample:
     if semantic is not None:
         semantic = resize_nearest(semantic, (height, width))
     return Sample(image, labels, semantic, sample.name)
-
-
-def resize_nearest(values: NDArray[Any], size: tuple[int, int]) -> NDArray[Any]:
-    """Take for each pixel of the output the input pixel that its centre lies in; any dtype."""
-    rows, columns = (
-        ((np.arange(new) + 0.5) * (old / new)).astype(np.intp)
-        for new, old in zip(size, values.shape, strict=True)
-    )
-    taken: NDArray[Any] = values[rows[:, None], columns]
-    return taken
 
 
 def _before_resize(

@@ -13,8 +13,8 @@ from embedseg.inference.measure import COLUMNS, measure
 from embedseg.io import atomic_path, make_folder, write_image, write_labels, write_rows, write_text
 from embedseg.io.images import JPEG_LARGEST
 from embedseg.names import unknown
+from embedseg.resizing import resize_nearest
 from embedseg.viz import overlay, pca_rgb
-from embedseg.viz.explorer_data import resize_labels
 
 PRODUCTS = ("labels", "overlay", "embedding", "foreground", "pca", "scores")
 DEFAULT_PRODUCTS = ("labels", "overlay")
@@ -86,7 +86,7 @@ class Segmentation:
             )
             write_image(path, overlay(base, self.labels))
         elif product == "pca":
-            inside = resize_labels(self.labels, self.embedding.shape[1:]) > 0
+            inside = resize_nearest(self.labels, self.embedding.shape[1:]) > 0
             write_image(path, pca_rgb(self.embedding, inside)[0])
         elif product == "foreground":
             write_image(path, np.round(self.foreground * 255).astype(np.uint8))

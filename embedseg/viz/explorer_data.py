@@ -13,6 +13,7 @@ from typing import NamedTuple
 import numpy as np
 
 from embedseg._cv2 import cv2
+from embedseg.resizing import resize_nearest
 from embedseg.viz.arrays import Array, Mask, Picture
 
 MAX_VALUES = 4_600_000  # of the embedding in a page; 512 x 512 x 16 fits, more is thinned out
@@ -74,11 +75,7 @@ def resize(values: Array, size: tuple[int, ...]) -> Array:
 
 def resize_labels(labels: Array, size: tuple[int, int]) -> Array:
     """Labels (H, W) at another size by nearest pixels, int32."""
-    if labels.shape == size:
-        return labels.astype(np.int32)
-    rows = (np.arange(size[0]) + 0.5) * labels.shape[0] / size[0]
-    columns = (np.arange(size[1]) + 0.5) * labels.shape[1] / size[1]
-    return labels[np.ix_(rows.astype(int), columns.astype(int))].astype(np.int32)
+    return resize_nearest(labels, size).astype(np.int32)
 
 
 def image_uri(image: Picture, size: tuple[int, int]) -> str:
