@@ -6,7 +6,7 @@ import numpy as np
 
 from clustering.borders import steep
 from clustering.jit import helper, kernel, routine
-from clustering.kernels import distances
+from clustering.kernels import FIRST, distances
 from clustering.masks import F32, I64, Flags
 
 STOP = 0.25  # of the squared bandwidth: a path this near to a known mode ends there
@@ -75,7 +75,7 @@ def ascend(
     mass, walked = 0.0, before
     for turn in range(ROUNDS):
         if turn > 0:
-            distances(points, 0, points.shape[1], at, squared)
+            distances(points, FIRST, points.shape[1], at, squared)
         size, mass = weigh(squared, weights, own, limit, gaussian, inside)
         if mass < least:
             return 0.0, walked
@@ -94,8 +94,8 @@ def ascend(
 @helper
 def hits(at: F32, places: F32, reach: float) -> bool:
     """Tell whether one of the places (L, E) lies nearer to `at` than the square root of reach."""
-    for place in places:  # noqa: SIM110  (numba compiles no generator)
-        if squared_gap(at, place) <= reach:
+    for place in range(len(places)):  # noqa: SIM110  (numba compiles no generator)
+        if squared_gap(at, places[place]) <= reach:
             return True
     return False
 
@@ -110,7 +110,7 @@ def settle(points: F32, weights: F32, at: F32, limit: float, rounds: int, still:
     squared = np.empty(count, np.float32)
     inside = np.empty(count + 1, np.int64)
     for turn in range(rounds):
-        distances(points, 0, count, at, squared)
+        distances(points, FIRST, count, at, squared)
         size, _ = weigh(squared, weights, count, limit, False, inside)
         if shift(points, squared, inside, size, at) <= still:
             return turn + 1
@@ -177,7 +177,7 @@ def squared_gap(a: F32, b: F32) -> float:
 @routine
 def mark(points: F32, at: F32, reach: float, squared: F32, marked: Flags) -> None:
     """Mark the points nearer to `at` than the square root of `reach`."""
-    distances(points, 0, points.shape[1], at, squared)
+    distances(points, FIRST, points.shape[1], at, squared)
     for i in range(points.shape[1]):
         marked[i] |= squared[i] <= reach
 
@@ -187,7 +187,7 @@ def within(points: F32, centres: F32, limit: float, near: Flags) -> int:
     """Mark in near (M,) the points (E, M) within the limit of a centre (C, E); return how many."""
     squared = np.empty(points.shape[1], np.float32)
     for centre in range(len(centres)):
-        mark(points, centres[centre], limit, squared, near)
+        mark(points, centres[centre], np.float64(limit), squared, near)
     count = 0
     for value in near:
         count += value

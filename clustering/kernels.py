@@ -13,7 +13,9 @@ from numpy.typing import NDArray
 from clustering.jit import helper, kernel, routine
 from clustering.masks import F32, I64, run_end, skip
 
-BLOCK = 64  # pixels
+# Of a type: for a plain 0 or 64 numba would compile all that is called with it once more.
+FIRST: Any = np.int64(0)
+BLOCK: Any = np.int64(64)  # pixels
 SPAN = 16  # pixels to which distances are taken at once after a guess that was wrong
 FEW = 8  # centres: the distances to all of them cost less than a wrong guess or two
 
@@ -101,7 +103,7 @@ def decide(
     few centres all are tried for the whole block once a guess was wrong.
     """
     centres, across, sure, limits, first_within = rule
-    done = 0
+    done = FIRST
     bad = 0
     span = BLOCK
     while done < size:
@@ -185,7 +187,7 @@ def all_distances(block: F32, size: int, centres: F32, label: I32, squared: F32,
         squared[i] = np.inf
         label[i] = 0
     for centre in range(len(centres)):
-        distances(block, 0, BLOCK, centres[centre], gaps)
+        distances(block, FIRST, BLOCK, centres[centre], gaps)
         for i in range(BLOCK):
             nearer = gaps[i] < squared[i]
             squared[i] = gaps[i] if nearer else squared[i]

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from clustering.climbing import copy
 from clustering.jit import helper, kernel
-from clustering.kernels import I32, distances
+from clustering.kernels import FIRST, I32, distances
 from clustering.masks import F32, I64
 
 INFINITE = np.int32(0x7F800000)  # float32's infinity as bits, which order numbers >= 0 as they are
@@ -73,7 +73,7 @@ def grow(points: F32, rank: int, core: I32, ends: I32, reach: I32) -> None:
     at = np.empty(len(points), np.float32)
     for point in range(count):
         copy(points[:, point], at)
-        distances(points, 0, count, at, squared)
+        distances(points, FIRST, count, at, squared)
         core[point] = smallest(bits, rank + 1)  # the first is the point itself
     best = np.full(count, INFINITE)  # squared reach of each point from the tree
     source = np.zeros(count, np.int32)
@@ -82,7 +82,7 @@ def grow(points: F32, rank: int, core: I32, ends: I32, reach: I32) -> None:
     for edge in range(count - 1):
         inside[last] = INFINITE + 1
         copy(points[:, last], at)
-        distances(points, 0, count, at, squared)
+        distances(points, FIRST, count, at, squared)
         nearest = INFINITE + 1
         for other in range(count):
             new = max(bits[other], core[other], core[last])
