@@ -81,7 +81,8 @@ def margin_picture(margin: Array, *, reach: float) -> Picture:
 def _distance(embedding: Array, center: Array) -> Floats:
     total = np.zeros(embedding.shape[1:])
     for channel, value in zip(embedding, center, strict=True):
-        total += np.square(channel - value)
+        apart = np.subtract(channel, value, dtype=np.float64)  # bytes wrap, halves overflow
+        total += np.square(apart)
     return cast(Floats, np.sqrt(total))
 
 

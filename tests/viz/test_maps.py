@@ -23,6 +23,13 @@ def test_distance_to_a_pixel():
         distance_map(embedding, 1, 0)
 
 
+@pytest.mark.parametrize("kind", [np.float16, np.uint8, np.int16])
+def test_distances_of_small_numbers_do_not_wrap(kind):
+    embedding = np.array([[[200, 0, 7]], [[0, 240, 7]]], kind)
+    wanted = distance_map(embedding.astype(np.float64), 0, 0)
+    np.testing.assert_allclose(distance_map(embedding, 0, 0), wanted)
+
+
 def test_margin_is_own_minus_nearest_other():
     embedding, labels = _line()  # means: 2 and 10
     margin = margin_map(embedding, labels)
