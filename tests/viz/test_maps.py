@@ -68,3 +68,12 @@ def test_mask_and_reach():
         heat_picture(np.zeros((1, 1)), reach=0)
     with pytest.raises(ValueError, match="reach must be > 0"):
         margin_picture(np.zeros((1, 1)), reach=-1)
+
+
+def test_another_size_than_the_embedding_is_told():
+    embedding, labels = _line()
+    for wrong in (labels.repeat(2, axis=0), labels[:, :3]):
+        with pytest.raises(ValueError, match=r"labels must have .* size \(1, 6\), got"):
+            margin_map(embedding, wrong)
+        with pytest.raises(ValueError, match=r"mask must have .* size \(1, 6\), got"):
+            heat_picture(distance_map(embedding, 0, 2), reach=3.0, mask=wrong > 0)
