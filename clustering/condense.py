@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clustering.assign import NOISE, squared_distances
-from clustering.nearest import assign, require_finite
+from clustering.nearest import FARTHEST, assign, require_finite
 from clustering.pixels import Array, Pixels, spread
 from clustering.tensors import TensorPixels
 
@@ -63,7 +63,7 @@ def condensed(
     Fewer than min_size noise pixels are not looked at again.
     """
     sample = pixels.take(spread(len(pixels), size)).T
-    if not np.isfinite(sample).all():
+    if not np.abs(sample).max() <= FARTHEST:
         require_finite(pixels, n_threads)
     prototypes = choose(sample, method(sample, len(sample) / len(pixels)))
     found = _pass(pixels, prototypes, n_threads)
@@ -103,6 +103,7 @@ def _pass(
     pixels: Pixels | TensorPixels, prototypes: Prototypes, n_threads: int | None
 ) -> Condensed:
     if len(prototypes.points) == 0:
+        require_finite(pixels, n_threads)
         noise = np.full(len(pixels), NOISE, np.int32)
         return Condensed(noise, noise, prototypes.points)
     found = assign(

@@ -53,7 +53,8 @@ def instance_colors(ids: Array) -> Picture:
     Background (0) is near-black, ignored pixels (-1) are grey.
     """
     ids = np.asarray(ids)
-    colors = palette()[(ids - 1) % PALETTE_SIZE]
+    before = np.subtract(ids, 1, dtype=np.int64)  # a byte holds no 320
+    colors = palette()[before % PALETTE_SIZE]
     colors[ids == 0] = BACKGROUND_COLOR
     colors[ids < 0] = IGNORE_COLOR
     return cast(Picture, colors)
@@ -63,7 +64,7 @@ def paint(labels: Array) -> Picture:
     """Picture (*S, 3) of a label image (*S), background near-black."""
     labels = np.asarray(labels)
     near, low, table = indexed(labels)
-    return cast(Picture, table[near - low])
+    return table[np.subtract(near, low, dtype=np.int64)]
 
 
 def indexed(labels: Array) -> tuple[Array, int, Picture]:

@@ -33,6 +33,7 @@ def margin_map(embedding: Array, labels: Array) -> Floats:
     nearer to its own mean; near zero its instance is in doubt; above zero the nearest mean is
     another's. With a single instance there is no other mean: all of it is NaN.
     """
+    _check_size("labels", labels, embedding.shape[1:])
     inside = labels > 0
     ids, own = np.unique(labels[inside], return_inverse=True)
     margin = np.full(labels.shape, np.nan)
@@ -62,6 +63,7 @@ def heat_picture(distance: Array, *, reach: float, mask: Mask | None = None) -> 
         raise ValueError(f"reach must be > 0, got {reach}; 2 * delta_d is a good one")
     picture = color_scale(HEAT_STOPS, np.clip(distance / reach, 0, 1))
     if mask is not None:
+        _check_size("mask", mask, distance.shape)
         picture[~np.asarray(mask, bool)] = BACKGROUND_COLOR
     return picture
 
@@ -78,10 +80,20 @@ def margin_picture(margin: Array, *, reach: float) -> Picture:
     return picture
 
 
+def _check_size(name: str, values: Array, size: tuple[int, ...]) -> None:
+    """Refuse labels or a mask of another size than the map's; ValueError."""
+    if np.shape(values) != size:
+        raise ValueError(
+            f"{name} must have the embedding's size {size}, got {np.shape(values)}; "
+            "resize with nearest neighbours, one image at a time"
+        )
+
+
 def _distance(embedding: Array, center: Array) -> Floats:
     total = np.zeros(embedding.shape[1:])
     for channel, value in zip(embedding, center, strict=True):
-        total += np.square(channel - value)
+        apart = np.subtract(channel, value, dtype=np.float64)  # bytes wrap, halves overflow
+        total += np.square(apart)
     return cast(Floats, np.sqrt(total))
 
 

@@ -65,7 +65,8 @@ def tsne(vectors: Array) -> Floats:
     if count < 4:
         return pca_plane(vectors).project(vectors)
     perplexity = min(PERPLEXITY, (count - 1) / 3)
-    model = TSNE(perplexity=perplexity, init="pca", random_state=0)
+    start = "pca" if len(vectors) > 1 else "random"  # one channel has no plane to start from
+    model = TSNE(perplexity=perplexity, init=start, random_state=0)
     return np.asarray(model.fit_transform(vectors.T.astype(np.float32))).T
 
 

@@ -6,6 +6,8 @@ import torch
 from sklearn.metrics import adjusted_rand_score
 
 from clustering import CLUSTERERS, DBSCAN, HDBSCAN, MeanShift, SpatialClustering
+from clustering.density import SAMPLE_DBSCAN
+from clustering.pixels import spread
 
 TRUTH = np.repeat([0, 1, 2], 60)
 
@@ -83,3 +85,17 @@ def test_numbers_of_32_bits_too_large_for_squares_are_called_so(name):
             fit(CLUSTERERS[name]())
     with pytest.raises(ValueError, match=r"NaN or infinity in 1 of 50 points; .*beyond float32"):
         CLUSTERERS[name]().fit_image(X.T.astype(float) * 1e20, np.ones(50, bool))
+
+
+@pytest.mark.parametrize("estimator", [HDBSCAN(20), DBSCAN(0.5)], ids=str)
+def test_a_sample_too_large_for_squares_is_no_noise(estimator):
+    X = np.random.default_rng(0).normal(0, 1e25, (10_000, 3)).astype(np.float32)
+    with pytest.raises(ValueError, match="too large for squared distances"):
+        estimator.fit(X)
+
+
+def test_nan_beside_a_sample_of_noise_is_told():
+    X = np.arange(30_000, dtype=np.float32).reshape(10_000, 3) * 100
+    X[np.setdiff1d(np.arange(len(X)), spread(len(X), SAMPLE_DBSCAN))[0]] = np.nan
+    with pytest.raises(ValueError, match="NaN or infinity in 1 of 10000 points"):
+        DBSCAN(0.5).fit_image(X.T[:, None], np.ones((1, len(X)), bool))

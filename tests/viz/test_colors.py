@@ -1,6 +1,7 @@
 """Colours: stable, apart for normal and colour-blind eyes, the same for the same id."""
 
 import numpy as np
+import pytest
 
 from embedseg.viz.colors import (
     BACKGROUND_COLOR,
@@ -31,6 +32,15 @@ def test_a_colour_depends_on_the_id_alone():
     assert (some[0, 0] == full[1, 2]).all() and (some[0, 1] == full[0, 3]).all()
     assert tuple(full[0, 0]) == BACKGROUND_COLOR
     assert tuple(instance_colors(np.array(-1))) == IGNORE_COLOR
+
+
+@pytest.mark.parametrize("kind", ["int8", "uint8", "int16", "uint16", "uint64"])
+def test_a_colour_does_not_depend_on_the_type_of_the_id(kind):
+    most = min(np.iinfo(kind).max, 40_000)
+    ids = np.array([1, 2, 100, most, 0 if kind.startswith("u") else -1])
+    assert (instance_colors(ids.astype(kind)) == instance_colors(ids)).all()
+    labels = np.resize(ids, (200, 210))
+    assert (paint(labels.astype(kind)) == paint(labels)).all()
 
 
 def test_ids_far_apart_need_no_table():

@@ -23,6 +23,13 @@ def test_distance_to_a_pixel():
         distance_map(embedding, 1, 0)
 
 
+@pytest.mark.parametrize("kind", [np.float16, np.uint8, np.int16])
+def test_distances_of_small_numbers_do_not_wrap(kind):
+    embedding = np.array([[[200, 0, 7]], [[0, 240, 7]]], kind)
+    wanted = distance_map(embedding.astype(np.float64), 0, 0)
+    np.testing.assert_allclose(distance_map(embedding, 0, 0), wanted)
+
+
 def test_margin_is_own_minus_nearest_other():
     embedding, labels = _line()  # means: 2 and 10
     margin = margin_map(embedding, labels)
@@ -61,3 +68,12 @@ def test_mask_and_reach():
         heat_picture(np.zeros((1, 1)), reach=0)
     with pytest.raises(ValueError, match="reach must be > 0"):
         margin_picture(np.zeros((1, 1)), reach=-1)
+
+
+def test_another_size_than_the_embedding_is_told():
+    embedding, labels = _line()
+    for wrong in (labels.repeat(2, axis=0), labels[:, :3]):
+        with pytest.raises(ValueError, match=r"labels must have .* size \(1, 6\), got"):
+            margin_map(embedding, wrong)
+        with pytest.raises(ValueError, match=r"mask must have .* size \(1, 6\), got"):
+            heat_picture(distance_map(embedding, 0, 2), reach=3.0, mask=wrong > 0)

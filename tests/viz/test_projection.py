@@ -60,6 +60,13 @@ def test_tsne_keeps_instances_together():
 
 def test_few_points_need_no_neighbours():
     assert to_plane(np.eye(4)[:, :2], np.array([1, 1]), "tsne").shape == (2, 2)
+    assert to_plane(np.arange(12.0)[None], np.ones(12), "tsne").shape == (2, 12)
+
+
+def test_bytes_of_labels_are_drawn(tmp_path):
+    labels = discs(2, 32).astype(np.uint8)
+    plot_scatter(tmp_path / "a.png", embed(labels), labels)
+    assert (tmp_path / "a.png").stat().st_size > 5000
 
 
 def test_unknown_method_and_absent_umap(monkeypatch):
