@@ -46,8 +46,8 @@ def read_tiff(path: Path, *, upright: bool = False) -> Stored:
         orientation = first.tags.valueof(ORIENTATION, 1) if upright else 1
         try:
             pixels = series.asarray()
-        except ValueError as error:
-            if "imagecodecs" not in str(error):
+        except (ValueError, ImportError) as error:  # Zstandard asks for a module of Python 3.14
+            if isinstance(error, ValueError) and "imagecodecs" not in str(error):
                 raise
             stored = _read_compressed_tiff(path, str(error), orientation)
             if white_is_zero and stored.mode == "L" and stored.pixels.dtype.itemsize == 1:

@@ -20,6 +20,7 @@ from torch import Tensor
 from embedseg.io import InputError
 from embedseg.model import find_weights, read_weights
 from embedseg.models import EmbeddingNet
+from embedseg.models.spatial import SIDE
 
 logger = logging.getLogger(__name__)
 
@@ -61,6 +62,21 @@ def initialise(network: EmbeddingNet, source: str) -> None:
     refuse_misfit(source, file, match, len(state))
     network.load_state_dict(match.taken, strict=False)
     logger.info("%s", report(source, match, len(state), len(own)))
+
+
+def warn_of_unit(source: str, unit: float) -> None:
+    """Warn where weights point to places in another unit than `unit` pixels; see `ModelSpec`."""
+    try:
+        theirs = read_weights(find_weights(Path(source)))[0].place_unit
+    except InputError:
+        return
+    if unit and theirs and unit != theirs:
+        logger.warning(
+            "%s: was trained on pictures of %g pixels, and points to places in a unit that follows "
+            "from it; here these are %g, so that all it points to is %.3g times as far until "
+            "training has changed that: set augment.size as it was", source, theirs * SIDE,
+            unit * SIDE, unit / theirs,
+        )  # fmt: skip
 
 
 def refuse_misfit(source: str, file: Path, match: Match, given: int) -> None:

@@ -22,7 +22,7 @@ from embedseg.models.spatial import SIDE
 from embedseg.names import unknown
 from embedseg.training.config import LossConfig, TrainConfig
 from embedseg.training.distributed import World
-from embedseg.training.initial import initialise
+from embedseg.training.initial import initialise, warn_of_unit
 from embedseg.training.numbers import check_numbers, idle
 from embedseg.training.objective import Objective
 from embedseg.training.optim import AveragedWeights, build_optimizer
@@ -107,6 +107,7 @@ def prepare(
     network = build_from_spec(spec, pretrained=True)
     if config.network.init and not begun:
         initialise(network, config.network.init)
+        warn_of_unit(config.network.init, spec.place_unit)
     channels_last(network.to(device)).train()
     objective = build_objective(config)
     objective.check(network)

@@ -1,4 +1,4 @@
-"""TIFF: orientations, and several pictures in one file."""
+"""TIFF: orientations, a codec, and several pictures in one file."""
 
 from pathlib import Path
 
@@ -40,6 +40,15 @@ def test_pictures_of_other_codecs_stand_upright_once(tmp_path: Path, orientation
     Image.fromarray(COLOURS).save(tmp_path / "a.tif", compression="tiff_lzw", exif=exif)
     seen = as_viewers_show(COLOURS, orientation)
     np.testing.assert_array_equal(read_image(tmp_path / "a.tif"), seen)
+
+
+def test_zstandard_is_read_by_pillow(tmp_path: Path) -> None:
+    for pixels in (COLOURS, COLOURS[..., 0].astype(np.uint16) * 300):
+        Image.fromarray(pixels).save(tmp_path / "a.tif", compression="zstd")
+        if pixels.ndim == 3:
+            np.testing.assert_array_equal(read_image(tmp_path / "a.tif"), pixels)
+        else:
+            np.testing.assert_array_equal(read_labels(tmp_path / "a.tif"), pixels)
 
 
 def test_labels_and_stacks_lie_as_they_are_stored(tmp_path: Path) -> None:

@@ -10,7 +10,10 @@ from embedseg.io import InputError
 from embedseg.models import build_network
 from embedseg.models.blocks import Layers
 from embedseg.models.resnet import ResNet
-from embedseg.training.initial import initialise, read_state, widen
+from embedseg.training.distributed import World
+from embedseg.training.initial import initialise, read_state, warn_of_unit, widen
+from embedseg.training.job import prepare
+from embedseg.training.options import read_config
 
 BLOCKS = {18: (2, 2, 2, 2), 50: (3, 4, 6, 3), 101: (3, 4, 23, 3)}
 PUBLIC = {18: 11_689_512, 50: 25_557_032, 101: 44_549_160}  # parameters with 1000 classes
@@ -163,3 +166,19 @@ def test_a_shipped_model_of_another_form_is_refused_with_its_options() -> None:
     network = build_network("unet", options={"width": 8, "depth": 2})
     with pytest.raises(InputError, match=r'of its 122 weights fit.* unet with .*"width": 22'):
         initialise(network, "leaf")
+
+
+def test_places_in_another_unit_are_told(caplog: pytest.LogCaptureFixture) -> None:
+    warn_of_unit("nuclei", 12.8)  # its own
+    warn_of_unit("nuclei", 0.0)  # of another method
+    warn_of_unit("leaf", 6.4)
+    assert not caplog.text
+    warn_of_unit("nuclei", 6.4)
+    assert "trained on pictures of 256 pixels" in caplog.text
+    assert "here these are 128, so that all it points to is 0.5 times as far" in caplog.text
+
+
+def test_training_tells_it_before_it_begins(caplog: pytest.LogCaptureFixture) -> None:
+    words = ["--config=nuclei", "--network.init=nuclei", "--data=leaves:4", "--augment.size=128"]
+    prepare(read_config(words), World(), torch.device("cpu"))
+    assert "here these are 128" in caplog.text
