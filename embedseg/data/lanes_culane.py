@@ -64,7 +64,7 @@ def _splits(root: Path) -> dict[str, list[str]]:
 def _labelled(root: Path) -> list[Path]:
     """Return the pictures that have a label file beside them."""
     stems = (path.with_name(path.name.removesuffix(ENDING)) for path in root.rglob("*" + ENDING))
-    pictures = (stem.with_suffix(ending) for stem in stems for ending in (".jpg", ".png"))
+    pictures = (stem.with_name(stem.name + ending) for stem in stems for ending in (".jpg", ".png"))
     return [picture for picture in pictures if picture.is_file()]
 
 

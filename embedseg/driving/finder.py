@@ -21,7 +21,7 @@ from clustering.base import NOISE
 from embedseg.inference.planes import all_finite
 from embedseg.inference.segment import not_finite, picture_batch
 from embedseg.io import InputError
-from embedseg.lanes.curves import Method, fit_lanes
+from embedseg.lanes.curves import Method, fit_lanes, is_homography
 from embedseg.lanes.hnet import HNet, image_homography
 from embedseg.lanes.pieces import split_runs
 from embedseg.lanes.polylines import Lanes, Points
@@ -202,6 +202,6 @@ def read_homography(path: Path) -> NDArray[np.float64]:
         plane = np.array(json.loads(path.read_text(encoding="utf-8")), dtype=np.float64)
     except (OSError, ValueError, TypeError) as error:
         raise InputError(f"{path}: not a JSON file with 3 rows of 3 numbers ({error})") from error
-    if plane.shape != (3, 3) or not np.isfinite(plane).all() or np.linalg.det(plane) == 0:
+    if not is_homography(plane):
         raise InputError(f"{path}: the homography must be an invertible 3 x 3 matrix")
     return plane

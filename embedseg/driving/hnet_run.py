@@ -123,7 +123,7 @@ def train_hnet(config: HNetConfig, *, resume: bool = False) -> Path:
             losses.append(advance(job, training, config))
             bar.update()
             if job.step % config.every == 0 or job.step == config.steps:
-                report(run, job, sum(losses) / len(losses), validation)
+                report(run, job, sum(losses) / len(losses), validation, config.degree)
                 losses = []
     logger.info("%.0f s, error %.3f px", time.monotonic() - began, job.best)
     return run
@@ -201,9 +201,9 @@ def error_px(data: LaneSet, h: Tensor, *, degree: int = 2) -> float:
     return WIDE * math.sqrt(float(hnet_loss(data.points, data.mask, h, degree=degree)))
 
 
-def report(run: Path, job: Job, loss: float, validation: LaneSet) -> None:
-    """Measure, add a row to metrics.csv, keep the weights if they are the best, write state.pt."""
-    error = error_px(validation, homographies(job.net, validation))
+def report(run: Path, job: Job, loss: float, validation: LaneSet, degree: int) -> None:
+    """Measure with the training's degree, add to metrics.csv, keep the best weights and state."""
+    error = error_px(validation, homographies(job.net, validation), degree=degree)
     job.net.train()
     if error < job.best:
         job.best = error

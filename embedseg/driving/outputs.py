@@ -96,7 +96,7 @@ def list_pictures(place: Path, names: Path | None = None) -> Pictures:
             raise InputError(f"{names}: h_samples differ between its lines; use one file for each")
         return Pictures(place, [record["raw_file"] for record in records], rows, names)
     if names is not None:
-        return Pictures(place, read_list(names), listed=names)
+        return Pictures(place, read_list(names, needed=True), listed=names)
     if place.is_file():
         return Pictures(place.parent, [place.name])
     if not place.is_dir():

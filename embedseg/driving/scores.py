@@ -99,7 +99,7 @@ def _images(truth: Path, names: Path | None, groups: Mapping[str, list[str]] | N
     if groups is not None:
         return list(dict.fromkeys(name for group in groups.values() for name in group))
     if names is not None:
-        return read_list(names)
+        return read_list(names, needed=True)
     files = sorted(truth.rglob(f"*{ENDING}"))
     if not files:
         raise InputError(f"{truth}: holds no {ENDING}; give the folder of the labels")

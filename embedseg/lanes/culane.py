@@ -56,13 +56,20 @@ def read_culane_set(
     return found
 
 
-def read_list(path: str | Path) -> list[str]:
-    """Read a list file: the first word of each line is a picture's path under the data folder."""
+def read_list(path: str | Path, *, needed: bool = False) -> list[str]:
+    """Read a list file: the first word of each line is a picture's path under the data folder.
+
+    Raises InputError where there is no such file, or `needed` and not one line.
+    """
     path = Path(path)
     if not path.is_file():
         raise InputError(f"{path}: no such list file; CULane's lie in its folder list/")
-    words = [line.split() for line in path.read_text(encoding="utf-8").splitlines()]
-    return [line[0] for line in words if line]
+    text = path.read_text(encoding="utf-8", errors="replace")
+    words = [line.split() for line in text.splitlines()]
+    names = [line[0] for line in words if line]
+    if needed and not names:
+        raise InputError(f"{path}: lists no picture; write a path below the folder on each line")
+    return names
 
 
 def read_categories(folder: Path) -> dict[str, list[str]]:

@@ -44,10 +44,11 @@ def fit_lanes(  # noqa: PLR0913  (each option stands alone; none is a group)
     `size` (H, W) of the original image, whose coordinates the lanes have (default: of `labels`).
     `degree` of a polynomial; `knots` + 3 coefficients and `smoothing` (px^2, against the squared
     second differences of the coefficients) of a spline. `homography` (3, 3) acts on the original
-    image's coordinates. Instances of fewer than `min_pixels` are left out. `merge` joins instances
-    that continue each other, under the id of the upper one. Points lie on the rows that are
-    multiples of `step` pixels and at both ends. `runs` of the instances, where they are known or
-    other than those of `labels` (`split_runs`).
+    image's coordinates, at any scale and of either sign: the road lies on that side of its horizon
+    on which the foot of the image is. Instances of fewer than `min_pixels` are left out. `merge`
+    joins instances that continue each other, under the id of the upper one. Points lie on the rows
+    that are multiples of `step` pixels and at both ends. `runs` of the instances, where they are
+    known or other than those of `labels` (`split_runs`).
 
     Every instance gives a lane: one pixel gives one point, an instance that fills the image its
     middle column. One whose pixels all lie beyond the homography's horizon gives none.
@@ -57,9 +58,9 @@ def fit_lanes(  # noqa: PLR0913  (each option stands alone; none is a group)
     if labels.ndim != 2:
         raise ValueError(f"labels must be (h, w), got {labels.shape}; fit one image at a time")
     shape = (labels.shape[0], labels.shape[1])
-    plan = _Plan(
-        shape, size or shape, _homography(homography), _form(method, degree, knots, smoothing), step
-    )
+    size = size or shape
+    plane = _homography(homography, size)
+    plan = _Plan(shape, size, plane, _form(method, degree, knots, smoothing), step)
     runs = find_runs(labels) if runs is None else runs
     keep = np.flatnonzero(runs.pixels() >= min_pixels)
     flat = runs.flat() if homography is None else np.zeros(len(runs.ids), bool)
@@ -128,11 +129,24 @@ def _form(method: str, degree: int, knots: int, smoothing: float) -> tuple[int, 
     return METHODS[method], functions, float(smoothing)
 
 
-def _homography(matrix: ArrayLike | None) -> tuple[Matrix, Matrix]:
-    """Return the homography and its inverse."""
+def _homography(matrix: ArrayLike | None, size: Size) -> tuple[Matrix, Matrix]:
+    """Return the homography and its inverse, scaled so that w is 1 at the foot of the picture.
+
+    A homography means the same at any scale and sign. What w > 0 has to tell is the side of the
+    horizon on which the road lies; OpenCV's matrices, which end in 1, have w < 0 there.
+    """
     if matrix is None:
         return np.eye(3), np.eye(3)
     plane: Matrix = np.array(matrix, dtype=np.float64)
-    if plane.shape != (3, 3) or not np.isfinite(plane).all() or abs(np.linalg.det(plane)) < 1e-15:
+    if not is_homography(plane):
         raise ValueError(f"homography must be an invertible (3, 3) matrix, got {plane.tolist()}")
+    foot = float(plane[2] @ [(size[1] - 1) / 2, size[0] - 1, 1])
+    plane = plane / (foot or 1.0)
     return plane, np.asarray(np.linalg.inv(plane), np.float64)
+
+
+def is_homography(plane: Matrix) -> bool:
+    """Return whether an array is an invertible (3, 3) matrix, at whatever scale."""
+    if plane.shape != (3, 3) or not np.isfinite(plane).all():
+        return False
+    return int(np.linalg.matrix_rank(plane)) == len(plane)

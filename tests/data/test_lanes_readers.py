@@ -201,3 +201,9 @@ def test_specs(tmp_path: Path) -> None:
     ):
         with pytest.raises(ValueError, match=words):
             LANE_DATASETS["culane"](str(tmp_path) + where)
+
+
+def test_culane_pictures_may_have_dots_in_their_names(tmp_path: Path) -> None:
+    save(tmp_path / "drive.0001.jpg")
+    text(tmp_path / "drive.0001.lines.txt", "20 10 20 39")
+    assert culane(tmp_path).names == ["/drive.0001.jpg"]

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from embedseg.cli import main
+from embedseg.data import open_dataset
 from embedseg.data.lane_sample import lane_sample
 from embedseg.data.sample import Sample
 from embedseg.driving.hnet_run import (
@@ -147,3 +148,12 @@ def test_a_broken_run_is_named(tmp_path: Path) -> None:
         train_hnet(replace(TINY, run=str(run)), resume=True)
     with pytest.raises(InputError, match="no picture with lanes"):
         gather([])
+
+
+def test_the_error_is_measured_with_the_degree_of_the_training(tmp_path: Path) -> None:
+    config = replace(TINY, run=str(tmp_path / "a"), degree=3, steps=1)
+    error = next(csv.DictReader((train_hnet(config) / "metrics.csv").open()))["error_px"]
+    data = gather(open_dataset(config.data))
+    h = homographies(load_hnet(tmp_path / "a"), data)
+    assert float(error) == pytest.approx(error_px(data, h, degree=3), rel=1e-4)
+    assert float(error) != pytest.approx(error_px(data, h), rel=1e-2)

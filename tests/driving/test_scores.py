@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from embedseg.driving.outputs import list_pictures
 from embedseg.driving.scores import (
     score_culane,
     score_tusimple,
@@ -164,3 +165,15 @@ def test_tables() -> None:
     assert to_table(rows) == "category  TP      F1\n   total   3  0.6667\n       x  10  1.0000"
     assert to_csv(rows) == "category,TP,F1\ntotal,3,0.666667\nx,10,1.000000\n"
     assert json.loads(to_json(rows)) == rows
+
+
+def test_an_empty_list_is_named(tmp_path: Path) -> None:
+    names = tmp_path / "empty.txt"
+    names.write_bytes(b"\n")
+    truth = lines(tmp_path / "truth", a=10.0)
+    with pytest.raises(InputError, match=r"empty\.txt: lists no picture"):
+        score_culane(truth, truth, names=names)
+    with pytest.raises(InputError, match=r"empty\.txt: lists no picture"):
+        list_pictures(tmp_path, names)
+    names.write_bytes(b"caf\xe9.jpg\n")  # no UTF-8: told later as a picture that is not there
+    assert list_pictures(tmp_path, names).names == ["caf\ufffd.jpg"]

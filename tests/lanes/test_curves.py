@@ -171,6 +171,14 @@ def test_identity_homography_is_no_homography() -> None:
         np.testing.assert_allclose(a, b, atol=1e-6)
 
 
+@pytest.mark.parametrize("scale", [-1.0, 1e-6, -1e4])
+def test_a_homography_means_the_same_at_any_scale_and_sign(scale: float) -> None:
+    beyond = [(300, 20), (320, 200)]  # -BIRD is OpenCV's way to write it: the last entry is 1
+    want, got = (fitted([beyond, BENT], homography=h) for h in (BIRD, scale * BIRD))
+    assert got.ids == want.ids == (2,) and len(got.points[0]) > 40
+    np.testing.assert_allclose(got.points[0], want.points[0], atol=1e-6)
+
+
 def test_what_lies_beyond_the_horizon_gives_no_lane() -> None:
     lanes = fitted([[(300, 20), (320, 200)], BENT], homography=BIRD)
     assert lanes.ids == (2,)
