@@ -10,7 +10,7 @@ import torch
 from embedseg import load
 from embedseg.inference.segmenter import Segmenter
 from embedseg.inference.spec import ModelSpec
-from embedseg.inference.zoom import NEVER, box_around, large_pieces, on_canvas, place
+from embedseg.inference.zoom import NEVER, box_around, holds, large_pieces, on_canvas, place
 from embedseg.info import describe_model
 from embedseg.metrics import Scores, score_image
 from embedseg.training.config import DataConfig
@@ -112,6 +112,18 @@ def test_the_second_look_takes_in_a_given_foreground() -> None:
     assert set(np.unique(given.labels[labels == 4])) != {0} and alone.shape != given.embedding.shape
     near = eye.segment(image, foreground=(labels > 0) & (labels < 4))
     assert near.embedding.shape == alone.shape, "what lies in the part changes nothing"
+
+
+def test_a_part_holds_a_mask_to_the_pixel_on_every_side() -> None:
+    part, canvas = (slice(10, 20), slice(20, 40)), (40, 80)  # twice the picture's 20 x 40
+    mask = np.zeros((20, 40), bool)
+    assert holds(part, canvas, mask)
+    mask[5:10, 10:20] = True
+    assert holds(part, canvas, mask)
+    for outside in ((4, 12), (10, 12), (7, 9), (7, 20)):
+        more = mask.copy()
+        more[outside] = True
+        assert not holds(part, canvas, more)
 
 
 def test_nothing_in_the_picture_is_no_error() -> None:

@@ -166,6 +166,13 @@ def test_pooled_counts_add_up():
     assert pool([a, b]) == pytest.approx((2, 2, 1, 1.6))
 
 
+def test_thresholds_that_are_no_iou_above_zero_are_refused():
+    for threshold in (0.0, -0.5, 1.01):
+        with pytest.raises(ValueError, match=r"threshold must be in \(0, 1\]"):
+            average_precision(TRUTH, TRUTH, threshold=threshold)
+    assert average_precision(TRUTH, TRUTH, threshold=1.0) == 1
+
+
 def test_class_iou():
     prediction = np.array([[0, 0, 1, 2], [1, 1, 1, 2]])
     truth = np.array([[0, 0, 0, 2], [1, 1, -1, 1]])
