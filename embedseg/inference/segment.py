@@ -5,7 +5,6 @@ the foreground pixels; the labels are then brought to the picture's own size (`u
 the foreground at that size.
 """
 
-import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -326,14 +325,9 @@ def _cluster_maps(
 
 
 def _clean(labels: Labels, spec: ModelSpec) -> Labels:
-    """Treat pieces as `spec.components` says and drop what is smaller than `spec.min_size`.
-
-    `min_size` counts pixels of the working size; the outputs may lie on a coarser grid, or on the
-    one of a single scale of the only look.
-    """
+    """Treat pieces as `spec.components` says and drop what is smaller than `spec.least_size`."""
     if spec.components == "largest":
         labels = keep_largest_component(labels)
     elif spec.components == "split":
         labels, _ = split_components(labels)
-    scale = spec.tta_scales[0] if len(spec.tta_scales) == 1 and not spec.zoom else 1.0
-    return number(labels, math.ceil(spec.min_size * (scale / spec.output_stride) ** 2))
+    return number(labels, spec.least_size)

@@ -4,12 +4,14 @@ import json
 import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
+from inspect import signature
 from typing import Any, Self
 
 from clustering import CLUSTERERS
 from clustering.centres import THRESHOLD
 from embedseg.inference.normalise import MEAN, STD
 from embedseg.inference.views import views_of
+from embedseg.kinds import check_kinds
 from embedseg.names import unknown
 
 METHODS = ("discriminative", "spatial")
@@ -112,7 +114,18 @@ class ModelSpec:
             options.setdefault("bandwidth", self.default_bandwidth)
         if self.clusterer == "spatial":
             options.setdefault("seed_threshold", self.seed_threshold)
+            options.setdefault("min_points", self.least_size)
         return CLUSTERERS[self.clusterer](**options)
+
+    @property
+    def least_size(self) -> int:
+        """Smallest instance in pixels of the grid on which instances are found.
+
+        `min_size` counts pixels of the working size; outputs may lie on a coarser grid, or on the
+        one of a single scale of the only look.
+        """
+        scale = self.tta_scales[0] if len(self.tta_scales) == 1 and not self.zoom else 1.0
+        return math.ceil(self.min_size * (scale / self.output_stride) ** 2)
 
     def with_bandwidth(self, bandwidth: float) -> Self:
         """Return this with another bandwidth of its clusterer; ValueError where that has none."""
@@ -190,6 +203,11 @@ def check_choices(spec: ModelSpec) -> None:
         raise unknown("method", spec.method, METHODS)
     if spec.clusterer not in CLUSTERERS:
         raise unknown("clusterer", spec.clusterer, CLUSTERERS)
+    options = signature(CLUSTERERS[spec.clusterer]).parameters
+    for option in spec.clusterer_options:
+        if option not in options:
+            raise unknown(f"option of {spec.clusterer}", option, options)
+    check_kinds(f"clusterer {spec.clusterer!r}", CLUSTERERS[spec.clusterer], spec.clusterer_options)
     if spec.components not in COMPONENTS:
         raise unknown("components", spec.components, COMPONENTS)
     views_of(spec.tta)

@@ -45,7 +45,7 @@ NETWORKS: dict[str, Entry] = {
     "edanet": Entry(0.826, 3.604, "pictures of code only", "small models, dense reuse of maps"),
     "encnet": Entry(33.78, 74.84, "MIT", "several classes that depend on the scene"),
     "enet": Entry(0.359, 1.052, ESN, "lanes, small models, full-resolution decoder"),
-    "erfnet": Entry(2.065, 6.665, "CC-BY-NC", "first choice of the light networks"),
+    "erfnet": Entry(2.0652, 6.665, "CC-BY-NC", "first choice of the light networks"),
     "esnet": Entry(1.664, 6.151, "MIT", "like erfnet, larger kernels"),
     "espnet": Entry(0.272, 1.487, ESN, "tiny models"),
     "espnetv2": Entry(1.336, 2.325, ESN, "phones: depthwise convolutions"),

@@ -191,6 +191,7 @@ class TrainConfig:
         tensorboard: write RUN/tensorboard as well, for TensorBoard: scalars, sample sheets and, at
             the end, foreground pixels for the embedding projector (needs the extra `tensorboard`).
         bandwidth: of mean-shift in validation; 0: midway between the margins.
+        clusterer_options: of the clusterer of the method, as its class in `clustering` has them.
         foreground_threshold: probability above which a pixel is foreground.
         seed_threshold: closeness above which a pixel may found a cluster, with a seed head; None:
             exp(-1/2) = 0.607, the closeness at distance delta_v, or 0.9 for the method "spatial".
@@ -219,6 +220,7 @@ class TrainConfig:
     threads: int = 0
     tensorboard: bool = False
     bandwidth: float = 0.0
+    clusterer_options: dict[str, Any] = field(default_factory=dict)
     foreground_threshold: float = 0.5
     seed_threshold: float | None = None
     core_step: float = 0.8

@@ -4,6 +4,7 @@ import logging
 import math
 from dataclasses import asdict, dataclass, fields
 from inspect import signature
+from typing import Any
 
 import torch
 
@@ -227,9 +228,6 @@ def spec_of(config: TrainConfig) -> ModelSpec:
     trust = config.seed_threshold
     if trust is None:
         trust = SPATIAL_SEED if spatial else ModelSpec.seed_threshold
-    clusterer = {"bandwidth": config.bandwidth} if config.bandwidth else {}
-    if spatial and clusterer:
-        raise ValueError("the method 'spatial' learns its bandwidths; leave bandwidth out")
     return ModelSpec(
         backbone=network.backbone,
         method=config.method,
@@ -250,7 +248,7 @@ def spec_of(config: TrainConfig) -> ModelSpec:
         delta_d=0.5 * _push_margin(config),
         foreground_threshold=config.foreground_threshold,
         clusterer=clusterer_of(config),
-        clusterer_options=clusterer,
+        clusterer_options=clusterer_options(config),
         seed_head=network.seed_head,
         centre_head=network.centre_head,
         training_heads=training_heads(config.loss.foreground, network.options),
@@ -266,6 +264,17 @@ def clusterer_of(config: TrainConfig) -> str:
     if config.method == "spatial":
         return "spatial"
     return "centres" if config.network.centre_head else "mean_shift"
+
+
+def clusterer_options(config: TrainConfig) -> dict[str, Any]:
+    """Return the options of that clusterer; ValueError for one that has a place of its own."""
+    for option in ("bandwidth", "seed_threshold"):
+        if option in config.clusterer_options:
+            raise ValueError(f"clusterer_options has no {option}; set --{option}")
+    own = {"bandwidth": config.bandwidth} if config.bandwidth else {}
+    if config.method == "spatial" and own:
+        raise ValueError("the method 'spatial' learns its bandwidths; leave bandwidth out")
+    return {**config.clusterer_options, **own}
 
 
 def _push_margin(config: TrainConfig) -> float:

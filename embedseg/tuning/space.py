@@ -13,7 +13,7 @@ from embedseg.inference.spec import COMPONENTS, WITH_BANDWIDTH, ModelSpec
 Setting = tuple[Any, ...]
 
 FOREGROUND = (0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8)
-SEED = (0.0, 0.2, 0.35, 0.5, 0.607, 0.7, 0.8, 0.9)
+SEED = (0.0, 0.2, 0.35, 0.5, 0.607, 0.7, 0.8, 0.85, 0.9)
 CORE = (0.0, 0.4, 0.6, 0.8, 1.0, 1.3, 1.7)
 BANDWIDTHS = (0.5, 0.6, 0.7, 0.85, 1.0, 1.2, 1.4, 1.7)  # of the default bandwidth
 MERGES = (0.0, 0.5, 0.75, 1.0, 1.25, 1.5)  # of the default bandwidth
@@ -25,8 +25,10 @@ CLUSTERERS: dict[str, tuple[str, dict[str, Any]]] = {
     "centres": ("centres", {}),  # where there is a centre head
 }
 CENTRES = (0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.4)  # height of the lowest peak that counts
+OVERLAPS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7)  # at which a cluster of "spatial" is no new one
 OF_CLUSTERS = (
     "foreground_threshold", "seed_threshold", "core_step", "clusterer", "bandwidth", "centre",
+    "max_overlap",
 )  # fmt: skip
 
 
@@ -57,6 +59,8 @@ def axes_of(spec: ModelSpec) -> list[Axis]:
         ]
         if spec.centre_head:
             axes.append(_ordered("centre", CENTRES, spec.centre_threshold))
+    elif spec.clusterer == "spatial":
+        axes = [_ordered("max_overlap", OVERLAPS, spec.build_clusterer().max_overlap)]
     trust = ("seed_threshold", SEED) if spec.seed_head else ("core_step", CORE)
     axes.insert(1, _ordered(trust[0], trust[1], getattr(spec, trust[0])))
     sizes = [max(1, round(spec.min_size * s)) for s in SIZES]
@@ -95,8 +99,13 @@ def changes(axes: Sequence[Axis], setting: Setting, spec: ModelSpec) -> dict[str
     """
     differs = {a.name: v for a, v in zip(axes, setting, strict=True) if v != a.default}
     chosen: dict[str, Any] = {
-        k: v for k, v in differs.items() if k not in ("bandwidth", "clusterer", "centre")
+        k: v
+        for k, v in differs.items()
+        if k not in ("bandwidth", "clusterer", "centre", "max_overlap")
     }
+    if "max_overlap" in differs:
+        own = {"max_overlap": differs["max_overlap"]}
+        chosen["clusterer_options"] = {**spec.clusterer_options, **own}
     if differs.keys() & {"bandwidth", "clusterer", "centre"}:
         now = dict(zip((a.name for a in axes), setting, strict=True))
         name, options = CLUSTERERS[now["clusterer"]]
@@ -110,5 +119,10 @@ def changes(axes: Sequence[Axis], setting: Setting, spec: ModelSpec) -> dict[str
 
 
 def cluster_key(axes: Sequence[Axis], setting: Setting) -> Setting:
-    """Return the part of a setting that clusters depend on; the rest works on what was found."""
-    return tuple(v for a, v in zip(axes, setting, strict=True) if a.name in OF_CLUSTERS)
+    """Return the part of a setting that clusters depend on; the rest works on what was found.
+
+    The clusterer "spatial", alone to have the axis max_overlap, reads the smallest size as well.
+    """
+    names = {axis.name for axis in axes}
+    read = {*OF_CLUSTERS, "min_size"} if "max_overlap" in names else {*OF_CLUSTERS}
+    return tuple(v for a, v in zip(axes, setting, strict=True) if a.name in read)

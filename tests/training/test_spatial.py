@@ -2,6 +2,7 @@
 
 import csv
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -18,9 +19,10 @@ from embedseg.model import Model, save_weights
 from embedseg.models import build_network
 from embedseg.models.spatial import SIDE, spatial_maps
 from embedseg.training.distributed import World
-from embedseg.training.job import prepare
+from embedseg.training.job import prepare, spec_of
 from embedseg.training.loop import train
 from embedseg.training.options import read_config
+from embedseg.tuning.space import axes_of, changes, cluster_key, moved, start_of
 from tests.scenes import discs, train_discs
 
 DISCS = [
@@ -125,12 +127,56 @@ def test_instances_have_their_own_bandwidths() -> None:
     assert len(set(same[:8])) != 2, "without the bandwidths the two are not found"
 
 
+def test_a_split_off_piece_below_the_smallest_size_joins_its_object() -> None:
+    """Nine pixels point to one place, three of them, with the highest seed, a little aside."""
+    maps = {"seed": torch.tensor([1.0] * 9 + [2.0] * 3).reshape(1, 1, 12),
+            "log_precision": torch.full((2, 1, 12), 3.0)}  # fmt: skip
+    embedding = torch.zeros(2, 1, 12)
+    embedding[0, 0, 9:] = 0.5
+    semantic = np.stack([np.zeros((1, 12), np.float32), np.ones((1, 12), np.float32)])
+    for least, kinds in ((3, 2), (4, 1)):
+        spec = ModelSpec(backbone="unet", method="spatial", seed_head=True, clusterer="spatial",
+                         embedding_dim=2, min_size=least)  # fmt: skip
+        found = instances(embedding, semantic, (1, 12), spec, **maps).labels
+        assert len(set(found.ravel())) == kinds and found.min() > 0
+    coarse = replace(spec, min_size=17, output_stride=4, tta_scales=(0.5,))
+    assert coarse.build_clusterer().min_points == coarse.least_size == 1
+    assert replace(coarse, tta_scales=(1.0,)).build_clusterer().min_points == 2
+
+
+def test_training_passes_options_on_to_the_clusterer() -> None:
+    words = ["--config=nuclei", "--data", LEAVES, "--clusterer_options={max_overlap: 0.2}"]
+    assert spec_of(read_config(words)).build_clusterer().max_overlap == 0.2
+    ours = spec_of(read_config(words[:3])).build_clusterer()
+    assert (ours.max_overlap, ours.seed_threshold, ours.min_points) == (0.3, 0.85, 20)
+    means = ["--data", LEAVES, "--clusterer_options={kernel: gaussian}", "--bandwidth=0.7"]
+    found = spec_of(read_config(means)).build_clusterer()
+    assert (found.kernel, found.bandwidth) == ("gaussian", 0.7)
+
+
+def test_tuning_tries_the_overlap_of_clusters() -> None:
+    spec = spec_of(read_config(["--config=nuclei", "--data", LEAVES]))
+    axes = axes_of(spec)
+    place = [axis.name for axis in axes].index("max_overlap")
+    setting = moved(start_of(axes), place, 0.5)
+    assert axes[place].default == 0.3 and changes(axes, start_of(axes), spec) == {}
+    tuned = spec.with_tuning(changes(axes, setting, spec))
+    assert tuned.build_clusterer().max_overlap == 0.5
+    size = [axis.name for axis in axes].index("min_size")
+    keys = {cluster_key(axes, s) for s in (start_of(axes), setting, moved(setting, size, 40))}
+    assert len(keys) == 3, "clusters hang on both"
+    assert "max_overlap" not in [axis.name for axis in axes_of(ModelSpec(backbone="unet"))]
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
         (["--network.seed_head=false"], "needs its seed map"),
         (["--loss.alpha=2"], "loss.alpha belongs to the method 'discriminative'"),
         (["--bandwidth=1"], "learns its bandwidths"),
+        (["--clusterer_options={max_overlp: 0.3}"], "did you mean 'max_overlap'"),
+        (["--clusterer_options={max_overlap: much}"], "max_overlap must be a number"),
+        (["--clusterer_options={seed_threshold: 0.5}"], "set --seed_threshold"),
     ],
 )
 def test_contradictions_are_refused(options: list[str], message: str, tmp_path: Path) -> None:
