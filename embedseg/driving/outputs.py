@@ -124,14 +124,20 @@ def predict_lanes(
     """Write the lanes of pictures as `format` (of FORMATS) to `out`, and drawings to `overlays`.
 
     `track`: the pictures are the frames of one drive at `rate` frames a second; ids then follow the
-    lanes, and times are written. A picture that is missing or cannot be read is reported and left
-    out. The times that TuSimple's format holds are from picture to curves: of `batch` pictures
+    lanes, and both are written; the formats of TuSimple and CULane have no place for them. A
+    picture that is missing or cannot be read is reported and left out. The times
+    that TuSimple's format holds are from picture to curves: of `batch` pictures
     together, divided by their number. Raises InputError, before any work, where `out` or `overlays`
     cannot be written or would replace a picture, a label beside one, or the list of them.
     """
     check_rate(rate)
     if format not in FORMATS:
         raise unknown("lane format", format, FORMATS)
+    if track and overlays is None and format in ("tusimple", "culane"):
+        raise ValueError(
+            f"format {format!r} holds no ids of lanes, and they are drawn nowhere; leave tracking "
+            "out, ask for overlays, or write json, csv or geojson"
+        )
     _check_outputs(pictures, out, format, overlays)
     outcome, begin = Outcome(), time.monotonic()
     found: list[Lanes] = []

@@ -4,12 +4,14 @@
     LLAMAS       {"image_name": ..., "lanes": [{"markers": [{"pixel_start": {"x", "y"},
                   "pixel_end": {"x", "y"}}, ...]}, ...]}
     labelme      {"imagePath": ..., "imageHeight", "imageWidth", "shapes": [{"points": [[x, y]]}]}
-    generic      {"name": ..., "size": [H, W], "lanes": [[[x, y], ...], ...]}
+    generic      {"name": ..., "size": [H, W], "lanes": [[[x, y], ...], ...]}, and for a frame of a
+                  drive "time" in seconds and "ids": [number of each lane, ...]
 
 A file holds one such object, a list of them, or one on each line.
 """
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -66,7 +68,14 @@ def from_object(item: Any, size: Size | None = None, name: str = "") -> Lanes:
         size = (int(item["size"][0]), int(item["size"][1]))
     elif item.get("imageHeight"):
         size = (int(item["imageHeight"]), int(item["imageWidth"]))
-    return lanes_of([_lane(lane) for lane in item[key]], size, name)
+    points = [_lane(lane) for lane in item[key]]
+    lanes = lanes_of(points, size, name)
+    if not {"ids", "time"} <= item.keys():  # no frame of a drive as `to_object` writes it
+        return lanes
+    if len(item["ids"]) != len(points):
+        raise ValueError(f"{len(item['ids'])} ids for {len(points)} lanes")
+    kept = tuple(int(number) for number, lane in zip(item["ids"], points, strict=True) if lane)
+    return replace(lanes, ids=kept, time=float(item["time"]))
 
 
 def _lane(lane: Any) -> list[tuple[float, float]]:
@@ -87,8 +96,10 @@ def _point(point: Any) -> tuple[float, float]:
 
 
 def to_object(lanes: Lanes) -> dict[str, Any]:
-    """Return the generic object of one picture's lanes."""
+    """Return the generic object of one picture's lanes; in a drive with its time and their ids."""
     item: dict[str, Any] = {"name": lanes.name}
     if lanes.size is not None:
         item["size"] = list(lanes.size)
+    if lanes.time is not None:
+        item |= {"time": round(lanes.time, 6), "ids": list(lanes.ids)}
     return item | {"lanes": [lane.tolist() for lane in lanes.points]}

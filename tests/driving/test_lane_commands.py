@@ -105,6 +105,10 @@ def test_one_picture_is_not_pictures(
         (["lanes", "predict", "lanes", "{}", "--out", "x", "--degree", "-1"], "degree must be"),
         (["lanes", "predict", "lanes", "{}", "--out", "x", "--rate", "5"], "goes with --track"),
         (
+            ["lanes", "predict", "lanes", "{}", "--out", "x", "--track", "--format", "culane"],
+            "holds no ids of lanes",
+        ),
+        (
             ["lanes", "predict", "lanes", "{}", "--out", "x", "--curve", "spline", "--degree", "3"],
             "--degree is a polynomial's",
         ),

@@ -2,6 +2,7 @@
 
 import csv
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -153,10 +154,18 @@ def test_json_list_and_lines_and_own_writer(tmp_path: Path) -> None:
         ]
 
 
+def test_json_keeps_ids_and_times_of_a_drive(tmp_path: Path) -> None:
+    drive = [replace(lanes_of(TWO, (9, 9), "a"), ids=(7, 3), time=0.05),
+             replace(lanes_of([], (9, 9), "b"), time=0.1)]  # fmt: skip
+    (file,) = write_lanes(drive, tmp_path / "x.json", "json")
+    assert [(f.ids, f.time) for f in read_polylines(file)] == [((7, 3), 0.05), ((), 0.1)]
+
+
 @pytest.mark.parametrize(
     ("content", "words"),
     [
         (["{"], "not JSON"),
+        ([{"lanes": [[[1, 2]]], "ids": [1, 2], "time": 0}], "2 ids for 1 lanes"),
         ([7], "found int"),
         ([{"a": 1}], "no lanes; expected one of"),
         ([{"lanes": [[[1, 2, 3]]]}], "picture 1"),
