@@ -52,7 +52,7 @@ class HNetConfig:
 
     def __post_init__(self) -> None:
         for name in ("steps", "batch", "degree", "every", "learning_rate"):
-            if getattr(self, name) <= 0:
+            if not 0 < getattr(self, name) < math.inf:
                 raise ValueError(f"{name} must be > 0, got {getattr(self, name)}")
 
 

@@ -110,6 +110,7 @@ def test_mistakes_are_one_sentence(
         (["--resume", tmp_path / "run", "--steps", 3], "no other option"),
         (["--data", f"folder:{scenes}", "--run", tmp_path / "f"], "has labels but no lanes"),
         (["--data", "roads:2", "--steps", 0, "--run", tmp_path / "g"], "steps must be > 0"),
+        (["--data", "roads:2", "--learning-rate", "nan", "--run", tmp_path / "g"], "rate must be"),
     ):
         assert main(["train-hnet", *map(str, words)]) == 1
         error = capsys.readouterr().err.strip().splitlines()[-1]
