@@ -26,6 +26,7 @@ Flags = NDArray[np.bool_]
 NEARLY = 0.9
 MANY = 2000  # seeds in vain, at most; ends a run in which every point is its own
 CHUNK = 16384  # points at a time while points left over look for their cluster
+TINY = 1e-60  # a precision of 0 reaches everywhere
 
 
 class SpatialClustering(PixelClusterer):
@@ -127,7 +128,8 @@ class SpatialClustering(PixelClusterer):
         self, points: Array, seed: Array, precision: Array
     ) -> tuple[NDArray[np.int32], list[int]]:
         """Return labels (N,) and the ranks of the seeds, by the loop above."""
-        labels = np.full(len(seed), NOISE, np.int32)
+        line = Line(points)
+        labels = np.full(len(seed), NOISE, np.int32)  # in the order of the line, as all below
         free = np.ones(len(seed), np.bool_)  # not yet claimed by a cluster, kept or dropped
         reach = -np.log(self.membership)
         seeds: list[int] = []
@@ -137,22 +139,42 @@ class SpatialClustering(PixelClusterer):
         order = order[seed[order] > least]
         vain = 0
         for at in order:
-            if not free[at]:
+            if not free[line.rank[at]]:
                 continue
             if vain >= MANY:
                 break
-            away = scaled_distances(points, points[:, at], precision[:, at])
+            near = line.near(points[:, at], precision[:, at], reach)
+            away = scaled_distances(line.points[:, near], points[:, at], precision[:, at])
             inside = away < reach
-            new = inside & (labels == NOISE)
-            free &= ~inside
-            free[at] = False
+            new = inside & (labels[near] == NOISE)
+            free[near] &= ~inside
+            free[line.rank[at]] = False
             total, added = np.count_nonzero(inside), np.count_nonzero(new)
             vain += int(added < max(self.min_points, 2))
             if added < self.min_points or total - added >= self.max_overlap * total:
                 continue
-            labels[new] = len(seeds)
+            labels[near][new] = len(seeds)
             seeds.append(int(at))
-        return labels, seeds
+        return labels[line.rank], seeds
+
+
+class Line:
+    """Points (E, N) sorted along the axis of their widest range; `rank` (N,): where each one is."""
+
+    def __init__(self, points: Array) -> None:
+        self.axis = int(np.ptp(points, axis=1).argmax())
+        order = np.argsort(points[self.axis], kind="stable")
+        self.rank = np.empty_like(order)
+        self.rank[order] = np.arange(len(order))
+        self.points = points[:, order]
+
+    def near(self, centre: Array, precision: Array, reach: float) -> slice:
+        """Return where all points lie that are within `reach`, a scaled distance, of the centre."""
+        scale = max(float(precision[self.axis]), TINY)
+        half = 1.001 * np.sqrt(reach / scale)  # more than rounding takes
+        row, at = self.points[self.axis], float(centre[self.axis])
+        low, high = np.float32(at - half), np.float32(at + half)  # in float64 all are converted
+        return slice(int(row.searchsorted(low)), int(row.searchsorted(high, "right")))
 
 
 def scaled_distances(points: Array, centre: Array, precision: Array) -> Array:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from clustering import NOISE, SpatialClustering
-from clustering.spatial import MANY
+from clustering.spatial import MANY, Line
 
 
 def two_sizes() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -48,6 +48,23 @@ def test_equals_the_papers_loop() -> None:
     everyone = SpatialClustering(seed_threshold=0.3, min_points=4)
     labels = everyone.fit(points, seed=seed, log_precision=log_precision).labels_
     assert (labels >= 0).all() and (labels[expected >= 0] == expected[expected >= 0]).all()
+
+
+@pytest.mark.parametrize("axes", [1, 2, 5])
+def test_points_far_along_one_axis_are_left_out_without_another_result(
+    axes: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rng = np.random.default_rng(axes)
+    points = rng.normal(size=(600, axes)).round(1) * [9.0, 30, 1, 1, 1][:axes] + 1e6
+    maps = {"seed": rng.random(600), "log_precision": rng.normal(size=(600, axes)) * 3 + 2}
+    maps["log_precision"][:9] = np.repeat([40.0, -200, 5], 3)[:, None]
+    clusterer = SpatialClustering(seed_threshold=0.2, max_overlap=0.3)
+    found = clusterer.fit(points, **maps).labels_
+    looked: list[int] = []
+    whole = slice(None)
+    monkeypatch.setattr(Line, "near", lambda self, *_: looked.append(1) or whole)
+    again = clusterer.fit(points, **maps).labels_
+    assert np.array_equal(found, again) and len(looked) > 9 and found.max() > 9
 
 
 def test_image_and_points_agree_and_no_seed_is_no_cluster() -> None:
