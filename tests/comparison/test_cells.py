@@ -14,6 +14,7 @@ def test_commas_in_brackets_and_quotes_do_not_cut() -> None:
     assert split_values("enet, unet") == ["enet", "unet"]
     assert split_values("{dice: 1, boundary: 0.01},focal") == ["{dice: 1, boundary: 0.01}", "focal"]
     assert split_values("[1, [2, 3]],'a,b'") == ["[1, [2, 3]]", "'a,b'"]
+    assert split_values("'a(b',c,\"]\"") == ["'a(b'", "c", '"]"']
     for wrong in ("a,", "{a: 1", "'a", "a]"):
         with pytest.raises(ValueError, match="cannot cut"):
             split_values(wrong)
@@ -88,5 +89,6 @@ def test_budget() -> None:
     for steps in (7, 20, 300, 1009):
         config = with_budget(TrainConfig(), minutes=0, steps=steps)
         assert config.epochs * config.steps_per_epoch == steps and config.time_limit == 0
-    with pytest.raises(ValueError, match="--minutes or --steps"):
-        with_budget(TrainConfig(), minutes=1, steps=5)
+    for minutes, steps in ((1, 5), (-1, 0), (0, -5)):
+        with pytest.raises(ValueError, match="--minutes or --steps"):
+            with_budget(TrainConfig(), minutes=minutes, steps=steps)
