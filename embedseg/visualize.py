@@ -176,7 +176,7 @@ def explore(out: Path, seen: Seen, spec: ModelSpec, links: Mapping[str, str]) ->
         classes=result.semantic[1:].argmax(0) if spec.classes > 1 else None,
         merge=spec.merge,
         components=spec.components,
-        min_size=-(-spec.min_size // spec.output_stride**2),
+        min_size=spec.least_size,
         scores=result.scores,
         name=seen.name,
         links=links,

@@ -41,8 +41,7 @@ def zoomed_outputs(
     (H, W) is given that reaches beyond the part, the part holds both.
     """
     probability = 1 - probabilities(glance(image)["semantic"])[0]
-    least = -(-spec.min_size // spec.output_stride**2)  # the map has a pixel for so many
-    found = large_pieces(probability > spec.foreground_threshold, least)
+    found = large_pieces(probability > spec.foreground_threshold, spec.least_size)
     size = (image.shape[0], image.shape[1])
     canvas, part = place(found, spec, size)
     if foreground is not None and not holds(part, canvas, np.asarray(foreground) != 0):

@@ -84,8 +84,9 @@ def test_unusable_cell_file(tmp_path: Path, text: str) -> None:
 
 
 def test_budget() -> None:
-    timed = with_budget(TrainConfig(), minutes=2, steps=0)
-    assert (timed.epochs, timed.time_limit, timed.validate_every) == (0, 2, 0)
+    timed = with_budget(TrainConfig(patience=3), minutes=2, steps=0)
+    assert (timed.epochs, timed.time_limit, timed.validate_every, timed.patience) == (0, 2, 0, 0)
+    assert not timed.tune, "the images it would be tuned on are those that are scored"
     for steps in (7, 20, 300, 1009):
         config = with_budget(TrainConfig(), minutes=0, steps=steps)
         assert config.epochs * config.steps_per_epoch == steps and config.time_limit == 0
