@@ -99,3 +99,10 @@ def test_nan_beside_a_sample_of_noise_is_told():
     X[np.setdiff1d(np.arange(len(X)), spread(len(X), SAMPLE_DBSCAN))[0]] = np.nan
     with pytest.raises(ValueError, match="NaN or infinity in 1 of 10000 points"):
         DBSCAN(0.5).fit_image(X.T[:, None], np.ones((1, len(X)), bool))
+
+
+def test_clusters_too_large_for_squares_are_refused_where_a_sample_is_taken():
+    rng = np.random.default_rng(0)
+    X = np.repeat([-5e19, 5e19], 5000)[:, None] + rng.normal(0, 5e17, (10_000, 3))
+    with pytest.raises(ValueError, match="too large for squared distances"):
+        HDBSCAN(20).fit(X.astype(np.float32))

@@ -1,5 +1,6 @@
 """The closer look: where it looks, and that what it sees lies where it belongs."""
 
+import math
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,7 +11,15 @@ import torch
 from embedseg import load
 from embedseg.inference.segmenter import Segmenter
 from embedseg.inference.spec import ModelSpec
-from embedseg.inference.zoom import NEVER, box_around, holds, large_pieces, on_canvas, place
+from embedseg.inference.zoom import (
+    NEVER,
+    box_around,
+    holds,
+    large_pieces,
+    on_canvas,
+    place,
+    zoomed_outputs,
+)
 from embedseg.info import describe_model
 from embedseg.metrics import Scores, score_image
 from embedseg.training.config import DataConfig
@@ -58,6 +67,7 @@ def test_the_box_is_a_square_with_a_margin_inside_the_picture() -> None:
     assert box_around(mask & False, 1.5, (120, 160)) == (slice(0, 120), slice(0, 160))
     mask[0, 0] = True
     assert not large_pieces(mask, 2)[0, 0] and large_pieces(mask, 2).sum() == 8
+    assert large_pieces(mask, 8).sum() == 8 and not large_pieces(mask, 9).any()
 
 
 def test_two_looks_see_more_and_put_it_where_it_belongs() -> None:
@@ -90,13 +100,30 @@ def test_the_smallest_object_of_two_looks_is_counted_on_the_canvas() -> None:
     assert len(Eye(replace(SPEC, tta_scales=(3.0,), min_size=30)).segment(image)) == 3
 
 
-def test_a_speck_is_not_enlarged_without_end() -> None:
-    image = np.zeros((400, 400, 3), np.uint8)
+@pytest.mark.parametrize("width", [400, 200])
+def test_a_speck_is_not_enlarged_without_end(width: int) -> None:
+    image = np.zeros((400, width, 3), np.uint8)
     image[200:212, 100:112] = (250, 0, 0)
     eye = Eye(replace(SPEC, min_size=0))
     found = eye.segment(image)
     assert max(found.embedding.shape[1:]) == 4 * 40 and len(found) >= 1
     assert eye.seen[1].shape[2:] == (40, 40)
+
+
+def test_specks_that_the_first_look_finds_are_measured_on_its_grid() -> None:
+    """One pixel of a stride of 4 is less than 17 pixels of the picture, two of them are not."""
+    semantic = torch.full((1, 10, 10), -9.0)
+    semantic[0, 1, 1] = semantic[0, 6:8, 6] = 9.0
+    image = np.tile(np.arange(40, dtype=np.uint8)[:, None, None], (1, 40, 3))
+    seen: list[np.ndarray] = []
+
+    def look(part: np.ndarray) -> dict[str, torch.Tensor]:
+        seen.append(part)
+        return {"semantic": torch.zeros(1, *(math.ceil(side / 4) for side in part.shape[:2]))}
+
+    spec = replace(SPEC, output_stride=4, min_size=17)
+    zoomed_outputs(image, spec, lambda _: {"semantic": semantic}, look)
+    assert seen[0].min() > 12, "the speck in the rows 4 to 7 is left out, the piece below is not"
 
 
 def test_the_second_look_takes_in_a_given_foreground() -> None:
