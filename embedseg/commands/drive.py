@@ -53,5 +53,5 @@ def run(arguments: argparse.Namespace) -> int:
         f"{outcome.rate:.1f} frames a second -> {arguments.out}, {table}"
     )
     if outcome.broken_off:
-        print("embedseg: the drive is not complete, see above", file=sys.stderr)
+        print("embedseg: the drive seems not to be complete, see above", file=sys.stderr)
     return PARTLY_FAILED if outcome.broken_off else 0

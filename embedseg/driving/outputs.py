@@ -226,5 +226,5 @@ def predict_drive(
         if found:
             write_lanes(found, table, "csv")
     outcome.seconds = time.monotonic() - begin
-    outcome.broken_off = outcome.frames < drive.frames
+    outcome.broken_off = outcome.frames < drive.least
     return outcome

@@ -1,6 +1,7 @@
 """Frames of a drive: from a video file or a folder of pictures, and back into a video file."""
 
 import logging
+import math
 import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -23,6 +24,7 @@ VIDEOS = frozenset(
 CODECS = {".mp4": "mp4v", ".m4v": "mp4v", ".mov": "mp4v", ".avi": "MJPG", ".mkv": "MJPG"}
 MAX_RATE = 1000  # frames a second; what claims more has no rate
 FOLDER_RATE = 20.0  # frames a second of a folder of pictures; TuSimple's clips have 20
+SLACK = 1.0  # seconds by which a complete video may end before its header says, see `Drive`
 
 _log = logging.getLogger(__name__)
 
@@ -36,11 +38,17 @@ class Frame(NamedTuple):
 
 
 class Drive(NamedTuple):
-    """What is known of a video or folder before its frames are read; `frames` 0 if unknown."""
+    """What is known of a video or folder before its frames are read; `frames` 0 if unknown.
+
+    With fewer than `least` frames it breaks off. Many containers tell the length of the longest
+    stream alone, and sound goes on after the last picture; others count frames that a cut without
+    encoding anew has hidden. So a second may be missing of a video; of a folder nothing.
+    """
 
     path: Path
     frames: int
     rate: float
+    least: int
 
 
 def is_video(path: str | Path) -> bool:
@@ -49,7 +57,7 @@ def is_video(path: str | Path) -> bool:
 
 
 def open_drive(path: str | Path, *, rate: float | None = None) -> Drive:
-    """Look at a video file or a folder of pictures; `rate` (frames a second) for folders.
+    """Look at a video file or a folder of pictures; `rate` replaces the frames a second of either.
 
     Raises InputError for what is neither, a file that cannot be decoded, or a folder without
     pictures.
@@ -63,11 +71,12 @@ def open_drive(path: str | Path, *, rate: float | None = None) -> Drive:
             raise InputError(
                 f"{path}: holds no picture; frames end in {', '.join(sorted(IMAGE_SUFFIXES))}"
             )
-        return Drive(path, count, rate or FOLDER_RATE)
+        return Drive(path, count, rate or FOLDER_RATE, count)
     with _capture(path) as video:
         found = float(video.get(cv2.CAP_PROP_FPS))
         count = int(video.get(cv2.CAP_PROP_FRAME_COUNT))
-    return Drive(path, max(count, 0), rate or (found if 0 < found < MAX_RATE else FOLDER_RATE))
+    own = found if 0 < found < MAX_RATE else FOLDER_RATE
+    return Drive(path, max(count, 0), rate or own, max(math.ceil(count - SLACK * own), 0))
 
 
 def check_rate(rate: float) -> None:
@@ -100,16 +109,45 @@ def _from_folder(drive: Drive) -> Iterator[Frame]:
 
 def _from_video(drive: Drive) -> Iterator[Frame]:
     with _capture(drive.path) as video:
+        clock = _Clock(video, drive.rate)
         index = 0
         while True:
             ok, image = video.read()
             if not ok:
                 break
             name = f"{drive.path.stem}_{index:06}"
-            yield Frame(cv2.cvtColor(image, cv2.COLOR_BGR2RGB), name, index / drive.rate)
+            yield Frame(cv2.cvtColor(image, cv2.COLOR_BGR2RGB), name, clock.time(index))
             index += 1
-    if index < drive.frames:
-        _log.warning("%s breaks off after %d of %d frames", drive.path, index, drive.frames)
+    if index < drive.least:
+        _log.warning(
+            "%s breaks off after %d of %d frames, or its sound goes on for longer",
+            drive.path, index, drive.frames,
+        )  # fmt: skip
+
+
+class _Clock:
+    """Times of the frames of a video: its own, or those of another rate if one was asked for.
+
+    Cameras and screen recorders drop frames, so that frames need not be evenly spaced. A frame
+    whose own time is not after the last one's (some containers lack it) follows that evenly.
+    """
+
+    def __init__(self, video: Any, rate: float) -> None:
+        self._video, self._rate = video, rate
+        self._own = float(video.get(cv2.CAP_PROP_FPS)) == rate
+        self._first = self._last = 0.0
+
+    def time(self, index: int) -> float:
+        """Return the seconds of the frame that was read last, from the first one."""
+        if not self._own:
+            return index / self._rate
+        now = self._video.get(cv2.CAP_PROP_POS_MSEC) / 1000
+        if index == 0:
+            self._first = now
+            return 0.0
+        own = now - self._first
+        self._last = own if own > self._last else self._last + 1 / self._rate
+        return self._last
 
 
 @contextmanager

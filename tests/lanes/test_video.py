@@ -1,5 +1,6 @@
 """Frames in and out, broken videos, and stages that run at the same time."""
 
+import struct
 import threading
 import time
 from collections.abc import Iterator
@@ -63,6 +64,31 @@ def test_a_video_that_breaks_off_gives_the_frames_before(tmp_path: Path, caplog)
     frames = list(read_frames(open_drive(cut)))
     assert 5 < len(frames) < 40
     assert np.abs(frames[2].image[:, 5:25].astype(int) - 80).mean() < 12
+
+
+@pytest.mark.parametrize(("seconds", "complete"), [(4.8, True), (5.5, False)])
+def test_sound_that_goes_on_is_no_break(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, seconds: float, complete: bool
+) -> None:
+    path = write(tmp_path / "a.mkv", 40)  # 4 seconds; Matroska tells the longest stream's length
+    header, mark, rest = path.read_bytes().partition(b"\x44\x89\x88")
+    assert struct.unpack(">d", rest[:8]) == (4000,)
+    path.write_bytes(header + mark + struct.pack(">d", 1000 * seconds) + rest[8:])
+    drive = open_drive(path)
+    assert drive.frames == 10 * seconds
+    assert len(list(read_frames(drive))) == 40
+    assert (drive.least <= 40) == complete == ("breaks off" not in caplog.text)
+
+
+def test_frames_keep_their_own_times_where_they_are_not_even(tmp_path: Path) -> None:
+    pauses = [50, 50, 50, 200, 50, 400, 50, 50]  # ms, as of a camera that drops frames
+    first, *others = (Image.fromarray(picture(30 * index)) for index in range(8))
+    path = tmp_path / "a.gif"
+    first.save(path, save_all=True, append_images=others, duration=pauses)
+    times = [frame.time for frame in read_frames(open_drive(path))]
+    assert times == pytest.approx([0, 0.05, 0.1, 0.15, 0.35, 0.4, 0.8, 0.85], abs=1e-3)
+    other = [frame.time for frame in read_frames(open_drive(path, rate=5))]
+    assert other == pytest.approx([index / 5 for index in range(8)])
 
 
 @pytest.mark.parametrize("content", [b"", b"no video at all" * 50])
