@@ -1,10 +1,12 @@
 """Lanes of pictures to one file of lanes and overlays; lanes of a drive to a video and a table."""
 
 import logging
+import reprlib
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 from tqdm import tqdm
 
@@ -58,13 +60,14 @@ class Outcome:
 class Pictures:
     """Pictures to look at: `names` below `root`; `rows` h_samples where a label file gave them.
 
-    `listed`: the file that gave the names.
+    `listed`: the file that gave the names; `whole`: they are all that lie below `root`.
     """
 
     root: Path
     names: list[str]
     rows: list[float] | None = None
     listed: Path | None = None
+    whole: bool = False
 
     def path(self, name: str) -> Path:
         """Return the file of a picture."""
@@ -92,6 +95,7 @@ def list_pictures(place: Path, names: Path | None = None) -> Pictures:
     if names is not None and names.suffix == ".json":
         records = read_records(names)
         rows = records[0].get("h_samples")
+        check_rows(rows, names)
         if any(record.get("h_samples") != rows for record in records):
             raise InputError(f"{names}: h_samples differ between its lines; use one file for each")
         return Pictures(place, [record["raw_file"] for record in records], rows, names)
@@ -102,12 +106,23 @@ def list_pictures(place: Path, names: Path | None = None) -> Pictures:
     if not place.is_dir():
         raise InputError(f"{place}: no such picture or folder of pictures")
     below = (path.relative_to(place) for path in place.rglob("*") if path.is_file())
-    found = [p for p in below if p.suffix.lower() in IMAGE_SUFFIXES and p.name[0] != "."]
+    found = [
+        p
+        for p in below
+        if p.suffix.lower() in IMAGE_SUFFIXES and not any(part[0] == "." for part in p.parts)
+    ]
     if not found:
         raise InputError(
             f"{place}: holds no picture; they end in {', '.join(sorted(IMAGE_SUFFIXES))}"
         )
-    return Pictures(place, [path.as_posix() for path in in_order(found)])
+    return Pictures(place, [path.as_posix() for path in in_order(found)], whole=True)
+
+
+def check_rows(rows: Any, names: Path) -> None:
+    """Raise InputError unless `rows` of the label file `names` are numbers, or not given."""
+    good = isinstance(rows, list) and all(isinstance(row, int | float) for row in rows)
+    if rows is not None and not good:
+        raise InputError(f"{names}: h_samples {reprlib.repr(rows)} are not a list of numbers")
 
 
 def predict_lanes(
@@ -174,6 +189,11 @@ def _check_outputs(pictures: Pictures, out: Path, format: str, overlays: Path | 
         outputs = [label_path(out, name) for name in pictures.names]
     if overlays is not None:
         check_folder(overlays)
+        if pictures.whole and overlays.resolve().is_relative_to(pictures.root.resolve()):
+            raise InputError(
+                f"{overlays}: lies in the folder of the pictures, and drawings in it would be "
+                "taken for pictures the next time; name another one"
+            )
         outputs += [overlays / _flat(name) for name in pictures.names]
     check_apart(outputs, pictures.inputs())
 

@@ -191,13 +191,17 @@ class VideoWriter:
         self.frames = 0
 
     def add(self, image: Picture) -> None:
-        """Append a frame; raises ValueError for another size than the first one's."""
+        """Append a frame; raises InputError for another size than the first one's."""
         size = (image.shape[1], image.shape[0])
         if self._video is None:
             self._size = size
             self._video = self._opened(size)
         if size != self._size:
-            raise ValueError(f"{self._shown}: frames of {self._size} cannot be followed by {size}")
+            raise InputError(
+                f"{self._shown}: its frames of {self._size[0]} x {self._size[1]} cannot be "
+                f"followed by frame {self.frames + 1} of {size[0]} x {size[1]}; give frames of one "
+                "size"
+            )
         self._video.write(cv2.cvtColor(image, cv2.COLOR_RGB2BGR))
         self.frames += 1
 
@@ -221,7 +225,8 @@ def write_video(path: str | Path, rate: float) -> Iterator[VideoWriter]:
 
     If the block raises after the first frame, the file holds the frames until then, so that nothing
     that was seen is lost; if it raises before, there is no file. The ending says the format: .mp4,
-    .m4v, .mov (MPEG-4), .avi, .mkv (Motion JPEG). Raises InputError for another ending, no frame,
+    .m4v, .mov (MPEG-4), .avi, .mkv (Motion JPEG). Of an odd width or height OpenCV leaves out the
+    last column or row. Raises InputError for another ending, no frame,
     or a codec that this OpenCV lacks.
     """
     path = Path(path)

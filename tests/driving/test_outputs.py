@@ -142,6 +142,21 @@ def test_rows_that_differ_between_frames_are_refused(tmp_path: Path) -> None:
         list_pictures(tmp_path, labels)
 
 
+@pytest.mark.parametrize("rows", ["160", 160, [160, None], [[160], [170]]])
+def test_rows_that_are_no_numbers_are_refused_before_the_work(tmp_path: Path, rows: object) -> None:
+    labels = tmp_path / "l.json"
+    labels.write_text(json.dumps({"raw_file": "a.jpg", "lanes": [], "h_samples": rows}))
+    with pytest.raises(InputError, match=r"l\.json: h_samples .* are not a list of numbers"):
+        list_pictures(tmp_path, labels)
+
+
+def test_frames_of_two_sizes_are_one_sentence(clips: Path, tmp_path: Path) -> None:
+    folder = clips / "b"
+    Image.open(folder / "2.png").resize((320, 180)).save(folder / "3.png")
+    with pytest.raises(InputError, match="followed by frame 2 of 320 x 180; give frames of one"):
+        predict_drive(finder(), folder, tmp_path / "o.mp4")
+
+
 def rows_of(path: Path) -> list[dict[str, str]]:
     with path.open(newline="") as file:
         return list(csv.DictReader(file))

@@ -99,6 +99,25 @@ def test_pictures_labels_and_lists_are_not_replaced(
     assert len(contents(tmp_path / "out")) == 2
 
 
+def test_drawings_do_not_become_pictures_of_the_next_run(
+    finder: LaneFinder, pictures: Path, tmp_path: Path
+) -> None:
+    listed, before = list_pictures(pictures), contents(tmp_path)
+    for overlays in (pictures / "drawn", pictures / "a"):
+        with pytest.raises(InputError, match="would be taken for pictures the next time"):
+            predict_lanes(finder, listed, tmp_path / "x.json", "json", overlays=overlays)
+    assert contents(tmp_path) == before
+    one = list_pictures(pictures / "0.png")  # whose folder is not read
+    predict_lanes(finder, one, tmp_path / "x.json", "json", overlays=pictures / "drawn")
+    assert (pictures / "drawn" / "0.png").is_file()
+
+
+def test_hidden_folders_are_left_out(pictures: Path) -> None:
+    (pictures / ".thumbnails").mkdir()
+    (pictures / ".thumbnails" / "0.png").write_bytes((pictures / "0.png").read_bytes())
+    assert list_pictures(pictures).names == ["0.png", "a/1.png"]
+
+
 def test_a_video_is_not_replaced_by_its_own_lanes(finder: LaneFinder, tmp_path: Path) -> None:
     path = drive(tmp_path / "in.avi", 2)
     (tmp_path / "link.avi").symlink_to(path)
