@@ -7,7 +7,7 @@ from pathlib import Path
 from embedseg.data.lane_sample import LaneSample, lane_sample, load_lanes
 from embedseg.data.sample import Dataset
 from embedseg.io import InputError, read_image
-from embedseg.lanes.json_files import read_polylines
+from embedseg.lanes.json_files import FORMS, read_polylines
 from embedseg.lanes.polylines import Lanes, Size
 
 PICTURES = (".jpg", ".jpeg", ".png")
@@ -42,9 +42,10 @@ def polylines(where: str | Path, *, size: Size | None = None, width: float = 5.0
     """Open a JSON file of many pictures, or a folder of JSON files (at any depth).
 
     A picture is found by the name in its label, below the label file's folder or its folder
-    `images`; or by the label file's own stem, beside it or in `images`. Pictures that are missing
+    `images`; or by the label file's own stem, beside it or in `images`; or as LLAMAS keeps it:
+    `color_images/.../NAME_color_rect.png` for `labels/.../NAME.json`. Pictures that are missing
     are left out with a logged warning; the forms of the labels are those of
-    `embedseg.lanes.json_files`.
+    `embedseg.lanes.json_files`. Raises InputError where a picture has two labels.
     """
     place = Path(where)
     files = sorted(place.rglob("*.json")) if place.is_dir() else [place]
@@ -54,23 +55,32 @@ def polylines(where: str | Path, *, size: Size | None = None, width: float = 5.0
     for file in files:
         for frame in read_polylines(file):
             picture = _named(file, frame.name)
-            missing += picture is None
-            lanes |= {} if picture is None else {str(picture.relative_to(root)): frame}
+            if picture is None:
+                missing += 1
+                continue
+            name = str(picture.relative_to(root) if picture.is_relative_to(root) else picture)
+            if name in lanes:
+                raise InputError(f"{file}: {name} has a label already; keep one of the two")
+            lanes[name] = frame
     _warn(place, missing)
     if not lanes:
-        raise InputError(f"{place}: no JSON label with its picture; see the forms in the manual")
+        raise InputError(f"{place}: no JSON label with its picture; {FORMS}")
     return Dataset(list(lanes), partial(load_lanes, root, lanes, size, width))
 
 
 def _named(file: Path, name: str) -> Path | None:
-    """Return the picture that a label of `file` means by `name`."""
+    """Return the picture that a label of `file` means by `name`, also as written on Windows."""
+    name = name.replace("\\", "/")
     for folder in (file.parent, file.parent / "images", file.parent.parent / "images"):
         if (folder / name).suffix.lower() in PICTURES and (folder / name).is_file():
             return folder / name
         found = _picture(folder, file.stem.removesuffix(".lines")) or _picture(folder, name)
         if found is not None:
             return found
-    return None
+    parts = list(file.parent.parts)
+    if "labels" in parts:
+        parts[len(parts) - 1 - parts[::-1].index("labels")] = "color_images"
+    return _picture(Path(*parts), f"{file.stem}_color_rect")
 
 
 def _picture(folder: Path, stem: str) -> Path | None:

@@ -25,7 +25,7 @@ def read_culane(path: str | Path, size: Size | None = None, name: str = "") -> L
         raise InputError(f"{path}: no such file; CULane keeps one {ENDING} beside each picture")
     lanes = []
     for number, line in enumerate(
-        path.read_text(encoding="utf-8", errors="replace").split("\n"), 1
+        path.read_text(encoding="utf-8-sig", errors="replace").split("\n"), 1
     ):
         try:
             values = [float(word) for word in line.split()]
@@ -64,7 +64,7 @@ def read_list(path: str | Path, *, needed: bool = False) -> list[str]:
     path = Path(path)
     if not path.is_file():
         raise InputError(f"{path}: no such list file; CULane's lie in its folder list/")
-    text = path.read_text(encoding="utf-8", errors="replace")
+    text = path.read_text(encoding="utf-8-sig", errors="replace")  # as Windows' editors write it
     words = [line.split() for line in text.splitlines()]
     names = [line[0] for line in words if line]
     if needed and not names:

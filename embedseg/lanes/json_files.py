@@ -18,7 +18,10 @@ from typing import Any
 from embedseg.io import InputError
 from embedseg.lanes.polylines import Lanes, Size, lanes_of
 
+Point = tuple[float, float]
+
 LANE_KEYS = ("lanes", "Lines", "lines", "shapes", "polylines")
+FORMS = "help('embedseg.lanes.json_files') in Python shows the forms"
 NAME_KEYS = ("name", "image", "image_name", "raw_file", "imagePath", "file")
 
 
@@ -34,10 +37,8 @@ def read_polylines(path: str | Path, size: Size | None = None) -> list[Lanes]:
     for number, item in enumerate(_objects(path), 1):
         try:
             found.append(from_object(item, size, path.name.removesuffix(".json")))
-        except (ValueError, TypeError, KeyError) as error:
-            raise InputError(
-                f"{path}, picture {number}: {error}; see the forms in the manual"
-            ) from error
+        except (ValueError, TypeError, LookupError) as error:
+            raise InputError(f"{path}, picture {number}: {error}; {FORMS}") from error
     return found
 
 
@@ -78,17 +79,26 @@ def from_object(item: Any, size: Size | None = None, name: str = "") -> Lanes:
     return replace(lanes, ids=kept, time=float(item["time"]))
 
 
-def _lane(lane: Any) -> list[tuple[float, float]]:
+def _lane(lane: Any) -> list[Point]:
     """Return the points of one lane, whichever way they are written."""
     if isinstance(lane, dict) and "markers" in lane:
-        ends = [marker[end] for marker in lane["markers"] for end in ("pixel_start", "pixel_end")]
-        return [_point(end) for end in ends]
+        return _along(
+            [(_point(marker["pixel_start"]), _point(marker["pixel_end"]))
+             for marker in lane["markers"]]
+        )  # fmt: skip
     if isinstance(lane, dict):
         lane = lane["points"]
     return [_point(point) for point in lane]
 
 
-def _point(point: Any) -> tuple[float, float]:
+def _along(markers: list[tuple[Point, Point]]) -> list[Point]:
+    """Return the ends of LLAMAS' markers along the lane, which a file need not list in order."""
+    up = bool(markers) and markers[0][0][1] >= markers[0][1][1]
+    ordered = sorted(markers, key=lambda marker: marker[0][1], reverse=up)
+    return [end for marker in ordered for end in marker]
+
+
+def _point(point: Any) -> Point:
     if isinstance(point, dict):
         return float(point["x"]), float(point["y"])
     x, y = point

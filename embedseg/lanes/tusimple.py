@@ -31,7 +31,7 @@ def read_tusimple(path: str | Path, size: Size = SIZE) -> list[Lanes]:
     for number, record in enumerate(read_records(path), 1):
         try:
             lanes.append(from_record(record, size))
-        except ValueError as error:
+        except (ValueError, TypeError) as error:
             raise InputError(f"{path}, frame {number}: {error}") from error
     return lanes
 

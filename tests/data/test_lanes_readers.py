@@ -152,6 +152,39 @@ def test_polylines_in_one_file_and_beside_pictures(tmp_path: Path, caplog) -> No
         polylines(tmp_path)
 
 
+def test_llamas_as_it_is_published(tmp_path: Path) -> None:
+    ends = [(30, 25), (20, 15), (10, 5)]  # from near to far
+    markers = [
+        {"pixel_start": {"x": 9, "y": a}, "pixel_end": {"x": 9, "y": b}, "lane_marker_id": str(a)}
+        for a, b in ends
+    ]
+    mixed = [markers[2], markers[0], markers[1]]  # the order is not promised
+    label = {"image_name": "140_001", "projection_matrix": [], "lanes": [{"markers": mixed}]}
+    root = tmp_path / "labels" / "llamas"
+    text(root / "labels" / "train" / "drive" / "140_001.json", label)
+    save(root / "color_images" / "train" / "drive" / "140_001_color_rect.png")
+    data = polylines(root)
+    assert data.names == ["color_images/train/drive/140_001_color_rect.png"]
+    assert data[0].lanes.points[0][:, 1].tolist() == [30, 25, 20, 15, 10, 5]
+    assert len(polylines(root / "labels")) == 1
+
+
+def test_labels_name_pictures_elsewhere_or_as_windows_does(tmp_path: Path) -> None:
+    picture = save(tmp_path / "images" / "a.png")
+    label = text(tmp_path / "marked" / "x.json", {"imagePath": str(picture), "lanes": [LANE]})
+    assert polylines(label.parent)[0].image.shape == (40, 80, 3)
+    text(label, {"imagePath": "..\\images\\a.png", "lanes": [LANE]})
+    assert polylines(label.parent)[0].image.shape == (40, 80, 3)
+
+
+def test_two_labels_of_one_picture_are_refused(tmp_path: Path) -> None:
+    save(tmp_path / "a.png")
+    for name in ("truth.json", "prediction.json"):
+        text(tmp_path / name, {"name": "a.png", "lanes": [LANE]})
+    with pytest.raises(InputError, match=r"truth\.json: a\.png has a label already"):
+        polylines(tmp_path)
+
+
 def test_lanenet_layout(tmp_path: Path) -> None:
     image = np.full((40, 80, 3), 70, np.uint8)
     labels = lane_sample(image, lanes_of([LANE, [(50, 5), (60, 39)]]), width=4).labels

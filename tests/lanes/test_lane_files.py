@@ -76,6 +76,7 @@ def test_written_lane_is_absent_outside_its_extent_and_left_of_the_image() -> No
         ([{"raw_file": "a", "lanes": []}], "lacks lanes or h_samples"),
         ([frame([["x", 1, 2, 3]])], "frame 1: could not convert"),
         ([frame([7])], "frame 1: lane 0 is 7"),
+        ([frame([[1, {}, 3, 4]])], "frame 1: float"),
         ([], "holds no frame"),
     ],
 )
@@ -111,6 +112,14 @@ def test_culane_set_by_list_file(tmp_path: Path) -> None:
     assert {name: len(lanes) for name, lanes in found.items()} == {"/a.jpg": 1, "/b.jpg": 0}
     with pytest.raises(InputError, match=r"b\.lines\.txt: no such file"):
         read_culane_set(tmp_path, names)
+
+
+def test_files_of_windows_editors_begin_with_a_mark(tmp_path: Path) -> None:
+    path = tmp_path / "a.lines.txt"
+    path.write_text("1 2 3 4\n", encoding="utf-8-sig")
+    assert points(read_culane(path)) == [[[1, 2], [3, 4]]]
+    path.write_text("a.jpg\nb.jpg\n", encoding="utf-8-sig")
+    assert read_list(path) == ["a.jpg", "b.jpg"]
 
 
 @pytest.mark.parametrize(
@@ -170,6 +179,7 @@ def test_json_keeps_ids_and_times_of_a_drive(tmp_path: Path) -> None:
         ([{"a": 1}], "no lanes; expected one of"),
         ([{"lanes": [[[1, 2, 3]]]}], "picture 1"),
         ([{"lanes": [{"x": 1}]}], "picture 1"),
+        ([{"lanes": [], "size": [720]}], "picture 1"),
     ],
 )
 def test_broken_json_is_named(tmp_path: Path, content: list, words: str) -> None:
