@@ -26,7 +26,7 @@ def culane(
 ) -> Dataset:
     """Open the pictures of the list files, or all that have a `.lines.txt` where there is no list.
 
-    Names are paths below `directory` with a leading slash, as in the lists. `size` (h, w) to load
+    Names are paths below `directory` with a leading slash, as in most lists. `size` (h, w) to load
     at (None: the picture's own), `width` of the strokes in its pixels. `masks`: take the labels
     from the label images in `laneseg_label_w16/` instead (four lanes at most). Splits: `train`,
     `val`, `test`, and the categories of `list/test_split/` such as `normal` and `cross`.
@@ -58,7 +58,11 @@ def _splits(root: Path) -> dict[str, list[str]]:
         path = next((root / "list" / f for f in files if (root / "list" / f).is_file()), None)
         if path is not None:
             splits[split] = read_list(path)
-    return splits | read_categories(root / "list" / "test_split")
+    splits |= read_categories(root / "list" / "test_split")
+    return {
+        split: ["/" + name.lstrip("/") for name in names]  # those of categories have no slash
+        for split, names in splits.items()
+    }
 
 
 def _labelled(root: Path) -> list[Path]:

@@ -16,10 +16,11 @@ from embedseg.lanes.culane import (
 )
 from embedseg.lanes.polylines import Lanes
 from embedseg.lanes.tusimple import read_records
-from embedseg.metrics.culane import LaneCounts, culane_score
+from embedseg.metrics.culane import SIZE, LaneCounts, culane_score
 from embedseg.metrics.lanes import KEYS, MAX_RUN_TIME, TRUE_KEYS, check_record, tusimple_score
 
 logger = logging.getLogger(__name__)
+BELOW = 10  # px; CULane's lanes end at row 590
 THRESHOLDS = (0.5, 0.3)  # IoU; the benchmark's own and the looser one of its paper
 
 Rows = list[dict[str, Any]]
@@ -83,6 +84,7 @@ def score_culane(
             prediction, len(extra), extra[0],
         )  # fmt: skip
     lanes = read_culane_set(truth, images)
+    warn_of_size(truth, lanes)
     found = read_culane_set(prediction, images, missing_is_empty=True)
     rows = []
     for threshold in THRESHOLDS:
@@ -91,6 +93,18 @@ def score_culane(
         )
         rows += [_row(category, threshold, count) for category, count in counts.items()]
     return rows
+
+
+def warn_of_size(truth: Path, lanes: Mapping[str, Lanes]) -> None:
+    """Warn of true lanes that reach beyond CULane's pictures, on which the score draws them."""
+    rows = [float(lane[:, 1].max()) for frame in lanes.values() for lane in frame.points]
+    low = max(rows, default=0.0)
+    if low > SIZE[0] + BELOW:
+        logger.warning(
+            "%s: lanes reach row %.0f, but the score draws them on CULane's pictures of %d x %d, "
+            "and what lies beyond counts for nothing; scale the lanes of other pictures to that",
+            truth, low, SIZE[1], SIZE[0],
+        )  # fmt: skip
 
 
 def _images(truth: Path, names: Path | None, groups: Mapping[str, list[str]] | None) -> list[str]:

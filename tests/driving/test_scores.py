@@ -114,6 +114,17 @@ def test_culane_score_at_both_thresholds(tmp_path: Path) -> None:
     assert score_culane(pred, truth, names=listed)[1]["F1"] == 1
 
 
+def test_lanes_of_larger_pictures_are_told(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    truth = lines(tmp_path / "t", a=400)
+    score_culane(truth, truth)
+    assert not caplog.text
+    (truth / "b.lines.txt").write_text("400 1000 400 719\n")  # wholly below the score's pictures
+    assert score_culane(truth, truth)[0]["TP"] == 1
+    assert "lanes reach row 1000, but the score draws them on CULane's pictures" in caplog.text
+
+
 def test_culane_categories(tmp_path: Path) -> None:
     truth = lines(tmp_path / "t", a=400, b=None)
     pred = lines(tmp_path / "p", a=400, b=100)
