@@ -10,7 +10,7 @@ from embedseg.viz.colors import instance_colors
 
 _THICK = 0.004  # of the picture's width; a line's thickness
 _SHIFT = 4  # binary digits of a pixel's fraction that the drawing routine takes
-_FAR = 30_000.0  # pixels; what lies farther away is cut, as the routine's numbers are short
+_FAR = 2.0**26  # pixels; what lies farther away is cut, as the routine's numbers have 32 bits
 
 
 def lane_overlay(
@@ -18,8 +18,8 @@ def lane_overlay(
 ) -> Picture:
     """RGB uint8 copy of `image` (H, W, 3) with curves, each (n, 2) of x, y, in their ids' colours.
 
-    `ids` default to 1, 2, ...; they are written at the lower ends. A curve of one point is a dot;
-    parts outside the picture are not drawn.
+    `ids` default to 1, 2, ...; they are written at the lower ends, inside the picture. A curve of
+    one point is a dot; parts outside the picture are not drawn, nor ids of curves wholly outside.
     """
     if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8:
         raise ValueError(f"image must be (H, W, 3) uint8, got {image.shape} {image.dtype}")
@@ -35,8 +35,15 @@ def lane_overlay(
         cv2.polylines(picture, [points], False, (0, 0, 0), width + 2, cv2.LINE_AA, _SHIFT)
         cv2.polylines(picture, [points], False, color, width, cv2.LINE_AA, _SHIFT)
     for curve, number in zip(curves, numbered, strict=True):
-        _number(picture, curve, number)
+        if _reaches(curve, picture):
+            _number(picture, curve, number)
     return picture
+
+
+def _reaches(curve: Array, picture: Picture) -> bool:
+    """Tell whether the box around a curve and the picture share a point."""
+    last = np.array(picture.shape[1::-1]) - 1
+    return bool((curve.max(axis=0) >= 0).all() and (curve.min(axis=0) <= last).all())
 
 
 def _number(picture: Picture, curve: Array, number: int) -> None:
