@@ -26,7 +26,7 @@ def curvelanes(directory: str | Path, *, size: Size | None = None, width: float 
     splits: dict[str, list[str]] = {}
     for folder, split in CURVELANES_SPLITS.items():
         files = sorted((root / folder / "labels").glob("*.json"))
-        pairs = {f: _picture(root / folder / "images", f.name.split(".")[0]) for f in files}
+        pairs = {f: _picture(root / folder / "images", _stem(f)) for f in files}
         found = {str(p.relative_to(root)): f for f, p in pairs.items() if p is not None}
         _warn(root, len(files) - len(found))
         labels |= found
@@ -74,13 +74,18 @@ def _named(file: Path, name: str) -> Path | None:
     for folder in (file.parent, file.parent / "images", file.parent.parent / "images"):
         if (folder / name).suffix.lower() in PICTURES and (folder / name).is_file():
             return folder / name
-        found = _picture(folder, file.stem.removesuffix(".lines")) or _picture(folder, name)
+        found = _picture(folder, _stem(file)) or _picture(folder, name)
         if found is not None:
             return found
     parts = list(file.parent.parts)
     if "labels" in parts:
         parts[len(parts) - 1 - parts[::-1].index("labels")] = "color_images"
     return _picture(Path(*parts), f"{file.stem}_color_rect")
+
+
+def _stem(label: Path) -> str:
+    """Return `a.b` of `a.b.lines.json` and of `a.b.json`."""
+    return label.stem.removesuffix(".lines")
 
 
 def _picture(folder: Path, stem: str) -> Path | None:

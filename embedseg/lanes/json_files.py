@@ -69,6 +69,8 @@ def from_object(item: Any, size: Size | None = None, name: str = "") -> Lanes:
         size = (int(item["size"][0]), int(item["size"][1]))
     elif item.get("imageHeight"):
         size = (int(item["imageHeight"]), int(item["imageWidth"]))
+    if size is not None and min(size) < 1:
+        raise ValueError(f"size {list(size)}; it must be [height, width] in pixels")
     points = [_lane(lane) for lane in item[key]]
     lanes = lanes_of(points, size, name)
     if not {"ids", "time"} <= item.keys():  # no frame of a drive as `to_object` writes it

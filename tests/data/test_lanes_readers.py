@@ -134,6 +134,12 @@ def test_curvelanes(tmp_path: Path) -> None:
         curvelanes(tmp_path / "train")
 
 
+def test_curvelanes_pictures_may_have_dots_in_their_names(tmp_path: Path) -> None:
+    save(tmp_path / "train" / "images" / "x.1.jpg")
+    text(tmp_path / "train" / "labels" / "x.1.lines.json", {"Lines": []})
+    assert curvelanes(tmp_path).names == ["train/images/x.1.jpg"]
+
+
 def test_polylines_in_one_file_and_beside_pictures(tmp_path: Path, caplog) -> None:
     save(tmp_path / "images" / "a.png")
     save(tmp_path / "b.jpg")

@@ -180,6 +180,7 @@ def test_json_keeps_ids_and_times_of_a_drive(tmp_path: Path) -> None:
         ([{"lanes": [[[1, 2, 3]]]}], "picture 1"),
         ([{"lanes": [{"x": 1}]}], "picture 1"),
         ([{"lanes": [], "size": [720]}], "picture 1"),
+        ([{"lanes": [], "size": [0, 1280]}], r"size \[0, 1280\]; it must be"),
     ],
 )
 def test_broken_json_is_named(tmp_path: Path, content: list, words: str) -> None:
