@@ -68,6 +68,8 @@ def test_a_place_of_the_stream_has_one_change_whenever_it_is_drawn() -> None:
 def test_the_share_of_samples_gets_instances_of_others() -> None:
     def pasted(share: float) -> list[bool]:
         found = [stream(share=share)[i] for i in range(60)]
+        under = [int(item["image"][0].float().median()) for item in found]
+        assert under == greys(stream()[i] for i in range(60))
         return [len(set(f["image"][0].ravel().tolist())) > 1 for f in found]
 
     assert not any(pasted(0.0))
@@ -92,9 +94,9 @@ def test_the_clean_view_has_the_geometry_and_its_own_colours() -> None:
 def test_what_is_ignored_is_of_no_class(own: list[list[int]] | None) -> None:
     semantic = None if own is None else np.array(own, np.uint8)
     image = np.arange(12, dtype=np.uint8).reshape(1, 4, 3)
-    sample = Sample(image, np.array([[0, 7, IGNORE, 300]], np.int32), semantic, "a")
+    sample = Sample(image, np.array([[0, 1, IGNORE, 300]], np.int32), semantic, "a")
     item = AugmentedStream(Dataset(["a"], lambda _: sample), STILL, copy_paste_share=0.0, seed=0)[0]
     assert item["semantic"].tolist() == [[0, 1, -1, 1] if own is None else [0, 2, -1, 1]]
-    assert item["labels"].tolist() == [[0, 7, IGNORE, 300]]
+    assert item["labels"].tolist() == [[0, 1, IGNORE, 300]]
     assert {v.dtype for v in (item["semantic"], item["labels"])} == {torch.int64}
     assert np.array_equal(item["image"].numpy(), image.transpose(2, 0, 1))
