@@ -1,12 +1,14 @@
 """`--network.init`: weights of a run, or of a network of another program."""
 
 import logging
+from pathlib import Path
 
 import pytest
 import torch
 from safetensors.torch import save_file
 
 from embedseg.io import InputError
+from embedseg.model import find_weights, read_weights
 from embedseg.models import build_network
 from embedseg.models.blocks import Layers
 from embedseg.models.resnet import ResNet
@@ -166,6 +168,16 @@ def test_a_shipped_model_of_another_form_is_refused_with_its_options() -> None:
     network = build_network("unet", options={"width": 8, "depth": 2})
     with pytest.raises(InputError, match=r'of its 122 weights fit.* unet with .*"width": 22'):
         initialise(network, "leaf")
+
+
+def test_a_shipped_model_that_fits_but_for_its_outputs_is_taken(caplog) -> None:
+    spec = read_weights(find_weights(Path("leaf")))[0]
+    network = build_network(
+        spec.backbone, embedding_dim=3, options=spec.options, seed_head=spec.seed_head
+    )
+    with caplog.at_level(logging.INFO):
+        initialise(network, "leaf")
+    assert "of another shape, left random: heads.embedding" in caplog.text
 
 
 def test_places_in_another_unit_are_told(caplog: pytest.LogCaptureFixture) -> None:

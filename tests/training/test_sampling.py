@@ -1,9 +1,12 @@
 """Which sample comes at which place: each once a round, the same for all workers and processes."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 
+from embedseg._cv2 import cv2
 from embedseg.data import AugmentConfig, Dataset, Sample
 from embedseg.labels import IGNORE
 from embedseg.training.sampling import AugmentedStream, loader
@@ -51,6 +54,28 @@ def test_steps_are_cut_out_of_one_stream_and_dealt_to_processes() -> None:
         assert parts == [whole[rank::2] for whole in batches]
     with pytest.raises(ValueError, match="multiple of the 3 processes, got 4"):
         loader(stream(), first=0, last=1, batch=4, world=3)
+
+
+def threads(name: str) -> Sample:
+    """A picture whose colours are the threads that OpenCV and torch have where it is read."""
+    counts = np.array([cv2.getNumThreads(), torch.get_num_threads(), 0], np.uint8)
+    return replace(shade(name), image=np.tile(counts, (24, 36, 1)))
+
+
+def test_a_worker_has_one_thread() -> None:
+    data = AugmentedStream(Dataset(["a"], threads), STILL, copy_paste_share=0.0, seed=0)
+    before = cv2.getNumThreads(), torch.get_num_threads()
+    cv2.setNumThreads(3)
+    torch.set_num_threads(2)
+    try:
+        seen = [
+            next(iter(loader(data, first=0, last=1, batch=1, workers=workers)))["image"]
+            for workers in (0, 1)
+        ]
+    finally:
+        cv2.setNumThreads(before[0])
+        torch.set_num_threads(before[1])
+    assert [image[0, :, 0, 0].tolist() for image in seen] == [[3, 2, 0], [1, 1, 0]]
 
 
 def test_a_place_of_the_stream_has_one_change_whenever_it_is_drawn() -> None:

@@ -62,6 +62,8 @@ def test_nothing_is_changed_where_all_is_found() -> None:
     found = tune(Knowing(SPEC), DATA, quick=True)
     assert told(found) == ({}, 1, 1) and found.reason == "no setting is better"
     assert found.check is None and 0 < found.seconds <= time.monotonic() - begun
+    assert "1.0000 on 4 images: defaults (no setting is better; " in found.describe()
+    assert found.to_json()["held_out_gain"] is None and found.to_json()["held_out_gains"] == []
     sizes = next(curve for curve in found.curves if curve.axis.name == "min_size")
     assert sizes.chosen == 80 and sizes.axis.values == (20, 40, 80, 160, 320, 640)
     assert sizes.scores == (1, 1, 1, 0, 0, 0) and sizes.errors == (0,) * 6
