@@ -14,10 +14,12 @@ from embedseg.models.blocks import Layers
 from embedseg.models.resnet import ResNet
 from embedseg.training.distributed import World
 from embedseg.training.initial import (
+    Match,
     best_match,
     initialise,
     read_state,
     reads_image,
+    report,
     warn_of_unit,
     widen,
 )
@@ -125,6 +127,15 @@ def test_checkpoints_around_a_state_dict_are_opened(wrap, tmp_path) -> None:
     assert torch.equal(
         network.backbone.encoder.get_parameter("layer4.1.conv2.weight"),
         state["layer4.1.conv2.weight"],
+    )
+
+
+def test_a_report_says_only_what_there_is() -> None:
+    nothing = Match("", {}, "", [], [])
+    assert report("x", nothing, 4, 9) == "0 of 9 weights taken from x (of its 4)"
+    unused = Match("a.b.", {}, "", [], [*"abcdefgh"])
+    assert report("x", unused, 8, 9).endswith(
+        "(of its 8) as a.b; of no use here: a, b, c, d, e, f and 2 more"
     )
 
 
