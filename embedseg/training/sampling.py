@@ -127,10 +127,8 @@ def loader(
         sampler=_Positions(first, last, batch, rank, world),
         num_workers=workers,
         worker_init_fn=_one_thread,
-        persistent_workers=False,
     )
 
 
 def _one_thread(worker: int) -> None:  # noqa: ARG001  (torch passes the worker's number)
-    torch.set_num_threads(1)
     cv2.setNumThreads(1)

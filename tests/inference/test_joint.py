@@ -12,7 +12,7 @@ import torch
 
 from embedseg import load
 from embedseg.cli import main
-from embedseg.inference.joint import join, joint_outputs
+from embedseg.inference.joint import join, joint_outputs, linear, nearest
 from embedseg.inference.spec import ModelSpec
 from embedseg.inference.views import VIEWS, look, unlook
 from embedseg.io import InputError
@@ -98,6 +98,33 @@ def test_scales_and_strides_come_to_the_first_grid(picture: np.ndarray) -> None:
     assert torch.allclose(flat["embedding"] * math.sqrt(2), torch.tensor(60 / 255), atol=1e-6)
 
 
+@pytest.mark.parametrize(
+    ("working_size", "scale", "shape"),
+    [
+        (0, 0.5, (10, 16)),  # half of 20 x 31
+        (0, 0.01, (1, 1)),
+        (62, 0.75, (30, 46)),
+        ((10, 31), 0.5, (5, 16)),
+        ((10, 30), 0.01, (1, 1)),
+    ],
+)
+def test_a_scale_is_of_the_working_size(
+    picture: np.ndarray, working_size: int | tuple[int, int], scale: float, shape: tuple[int, int]
+) -> None:
+    seen = []
+
+    def shown(batch: torch.Tensor) -> dict[str, torch.Tensor]:
+        seen.append(tuple(batch.shape[2:]))
+        return colours(batch)
+
+    spec = replace(SPEC, working_size=working_size)
+    alone = joint_outputs(picture, [(shown, spec)], scales=(scale,))
+    assert seen == [shape] and alone["embedding"].shape[1:] == shape, "on its own grid"
+    brought = joint_outputs(picture, [(shown, spec)], scales=(scale,), keep_grid=False)
+    full = joint_outputs(picture, [(shown, spec)])
+    assert {v.shape[1:] for v in brought.values()} == {v.shape[1:] for v in full.values()}
+
+
 def test_margins_of_another_model_are_scaled_to_the_first(picture: np.ndarray) -> None:
     wide = replace(SPEC, delta_v=1.0, delta_d=3.0)
     a, b = joint_outputs(picture, [(colours, SPEC), (colours, wide)])["embedding"].split(3)
@@ -144,3 +171,15 @@ def test_on_the_command_line(tiny_run: Path, scenes: Path, tmp_path: Path) -> No
     words = ["evaluate", str(tiny_run), "--data", f"folder:{scenes}", "--tta", "d4", "--device=cpu"]
     assert main([*words, "--json", str(scores)]) == 0
     assert json.loads(scores.read_text())["summary"]["SBD"] > 0.5
+
+
+def test_an_embedding_on_another_grid_is_of_the_nearest_middle() -> None:
+    row = torch.arange(5.0).expand(1, 5, 5)
+    assert nearest(row, (5, 2))[0, 0].tolist() == [1, 3]
+    assert nearest(row, (10, 10))[0, 0].tolist() == [0, 0, 1, 1, 2, 2, 3, 3, 4, 4]
+
+
+def test_a_probability_on_a_coarser_grid_is_that_of_all_its_pixels() -> None:
+    one_of_four = (torch.arange(32) % 4 == 0).float().expand(1, 32, 32)
+    assert linear(one_of_four, (8, 8))[0, 2:-2, 2:-2].numpy() == pytest.approx(0.25, abs=0.05)
+    assert linear(one_of_four, (32, 32)) is one_of_four

@@ -1,17 +1,28 @@
 """`--network.init`: weights of a run, or of a network of another program."""
 
 import logging
+from pathlib import Path
 
 import pytest
 import torch
 from safetensors.torch import save_file
 
 from embedseg.io import InputError
+from embedseg.model import find_weights, read_weights
 from embedseg.models import build_network
 from embedseg.models.blocks import Layers
 from embedseg.models.resnet import ResNet
 from embedseg.training.distributed import World
-from embedseg.training.initial import initialise, read_state, warn_of_unit, widen
+from embedseg.training.initial import (
+    Match,
+    best_match,
+    initialise,
+    read_state,
+    reads_image,
+    report,
+    warn_of_unit,
+    widen,
+)
 from embedseg.training.job import prepare
 from embedseg.training.options import read_config
 
@@ -119,6 +130,24 @@ def test_checkpoints_around_a_state_dict_are_opened(wrap, tmp_path) -> None:
     )
 
 
+def test_a_report_says_only_what_there_is() -> None:
+    nothing = Match("", {}, "", [], [])
+    assert report("x", nothing, 4, 9) == "0 of 9 weights taken from x (of its 4)"
+    unused = Match("a.b.", {}, "", [], [*"abcdefgh"])
+    assert report("x", unused, 8, 9).endswith(
+        "(of its 8) as a.b; of no use here: a, b, c, d, e, f and 2 more"
+    )
+
+
+def test_most_weights_decide_the_place_and_of_equals_the_outermost() -> None:
+    def layers(count: int) -> torch.nn.Sequential:
+        return torch.nn.Sequential(*(torch.nn.Linear(2, 2) for _ in range(count)))
+
+    network = torch.nn.ModuleDict({"a": torch.nn.ModuleDict({"inner": layers(2)}), "b": layers(1)})
+    for count, place in ((1, "b."), (2, "a.inner.")):
+        assert best_match(network, layers(count).state_dict()).place == place  # type: ignore[arg-type]
+
+
 def test_other_shapes_are_named_and_left_random(tmp_path, caplog) -> None:
     save_file(weights(50, width=8), tmp_path / "r50.safetensors")  # without our description
     network = build_network("pspnet", options={"depth": 50, "width": 8})  # deep stem: 16 maps
@@ -160,12 +189,32 @@ def test_the_first_convolution_for_any_number_of_channels() -> None:
     maps = torch.cat([image, torch.rand(1, 3, 9, 9)], 1)
     expected = torch.nn.functional.conv2d(image.expand(1, 3, 9, 9), kernel)
     torch.testing.assert_close(torch.nn.functional.conv2d(maps, grey), expected)
+    both = torch.nn.functional.conv2d(image.expand(1, 2, 9, 9), widen(kernel, 2, 2))
+    torch.testing.assert_close(both, expected)
+
+
+def test_a_first_convolution_of_another_size_stays_random() -> None:
+    network = build_network("linknet", options={"width": 8})
+    own = network.state_dict()["backbone.encoder.conv1.weight"]
+    assert reads_image(network, own, torch.zeros(8, 3, 7, 7))
+    for shape in ((16, 3, 7, 7), (8, 3, 3, 3), (8, 4, 7, 7), (8, 3)):
+        assert not reads_image(network, own, torch.zeros(shape))
 
 
 def test_a_shipped_model_of_another_form_is_refused_with_its_options() -> None:
     network = build_network("unet", options={"width": 8, "depth": 2})
     with pytest.raises(InputError, match=r'of its 122 weights fit.* unet with .*"width": 22'):
         initialise(network, "leaf")
+
+
+def test_a_shipped_model_that_fits_but_for_its_outputs_is_taken(caplog) -> None:
+    spec = read_weights(find_weights(Path("leaf")))[0]
+    network = build_network(
+        spec.backbone, embedding_dim=3, options=spec.options, seed_head=spec.seed_head
+    )
+    with caplog.at_level(logging.INFO):
+        initialise(network, "leaf")
+    assert "of another shape, left random: heads.embedding" in caplog.text
 
 
 def test_places_in_another_unit_are_told(caplog: pytest.LogCaptureFixture) -> None:

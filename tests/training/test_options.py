@@ -1,5 +1,6 @@
 """What of a configuration goes along with a network that is named beside it, and what does not."""
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,7 @@ from embedseg.io import InputError, read_labels, write_labels
 from embedseg.training.config import NetworkConfig, TrainConfig
 from embedseg.training.distributed import World
 from embedseg.training.job import prepare
-from embedseg.training.options import read_config
+from embedseg.training.options import read_config, resumed_config
 from tests.scenes import write_folder
 
 WIDE = "{width: 8, depth: 2}"
@@ -65,6 +66,43 @@ def test_a_blank_is_named(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         read_config([" "])
     assert "unknown argument ' '" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("nosuch.yaml", "no such configuration file"),
+        ("folder/leaves", "no such configuration file"),
+        ("leafs", "did you mean 'leaves'.* demo, lanes, leaves, nuclei"),
+    ],
+)
+def test_a_configuration_that_is_not_there_is_named(name: str, message: str) -> None:
+    for words in (["--config", name], [f"--config={name}"]):
+        with pytest.raises(ValueError, match=message):
+            read_config(words)
+
+
+def test_a_configuration_without_a_name_is_said(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        read_config(["--epochs=2", "--config"])
+    assert "--config: expected one argument" in capsys.readouterr().err
+
+
+def test_a_run_that_goes_on_begins_from_where_it_was_started(tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    run.mkdir()
+    with pytest.raises(InputError, match="not a run folder"):
+        resumed_config(run)
+    (run / "env.json").write_text(json.dumps({"folder": str(tmp_path)}))
+    (tmp_path / "own.pth").touch()
+    (tmp_path / "d").mkdir()
+    for init, seen in (("own.pth", str(tmp_path / "own.pth")), ("leaf", "leaf"), ("", "")):
+        (run / "config.yaml").write_text(
+            f"network: {{init: '{init}'}}\ndata: {{train: 'folder:d'}}"
+        )
+        config = resumed_config(run)
+        assert (config.network.init, config.run) == (seen, str(run))
+        assert (config.data.train, config.data.val) == (f"folder:{tmp_path / 'd'}", "")
 
 
 @pytest.mark.parametrize("more", [[], ["--backbone", "enet"], ["--network.embedding_dim=8"]])

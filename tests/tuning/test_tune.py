@@ -6,18 +6,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 
 from embedseg import load
 from embedseg.cli import main
-from embedseg.data import Sample, open_dataset
-from embedseg.inference.spec import ModelSpec
+from embedseg.data import open_dataset
 from embedseg.io import InputError
 from embedseg.metrics import score_image
 from embedseg.model import Model
 from embedseg.tuning import tune
 from embedseg.tuning.figures import Parts, gain, parts_of, score
-from embedseg.tuning.judge import Judge, look_at
 from embedseg.tuning.run import refuse_test, tune_run
 from embedseg.tuning.search import halves, plateau
 from embedseg.tuning.space import axes_of, changes, start_of
@@ -179,28 +176,6 @@ def test_images_that_the_run_was_trained_on_are_refused(
         tune_run(run, names=run / "train.txt", quick=True, device="cpu")  # of the run's own data
     found = tune_run(run, data=data, names=run / "val.txt", quick=True, device="cpu")
     assert sorted(found.images) == sorted(held)
-
-
-class Perfect:
-    """A network of stride 4 that knows the true labels, which it is shown as a picture."""
-
-    spec = ModelSpec(
-        backbone="unet", output_stride=4, seed_head=True, min_size=1, clusterer="threshold"
-    )
-
-    def outputs(self, image: np.ndarray, name: str = "") -> dict[str, torch.Tensor]:
-        labels = torch.from_numpy(image[::4, ::4, 0].astype(np.float32))
-        sure = 20 * (labels > 0).float()[None] - 10
-        return {"embedding": 5 * labels[None], "semantic": sure, "seed": sure}
-
-
-def test_perfect_outputs_of_a_stride_are_perfect_on_their_own_grid(tmp_path: Path) -> None:
-    labels = discs(0)[1].astype(np.int32)
-    sample = Sample(np.repeat(labels[..., None], 3, 2).astype(np.uint8), labels, name="a")
-    axes = axes_of(Perfect.spec)
-    judge = Judge(look_at(Perfect(), [sample], tmp_path), axes, Perfect.spec, "map")
-    assert score(judge.parts(start_of(axes))) == 1
-    assert score(judge.at_full_size(start_of(axes))) < 1
 
 
 def test_a_plateau_beats_a_spike() -> None:
