@@ -28,7 +28,7 @@ from embedseg.inference.tables import (
     check_tables,
 )
 from embedseg.io import check_folder, read_image
-from embedseg.io.masks import Masks
+from embedseg.io.masks import Masks, refuse_shared
 from embedseg.io.output_names import unique_names
 from embedseg.model import Model
 from embedseg.side_by_side import side_by_side
@@ -105,7 +105,7 @@ def predict_files(
     suffice beside others is tried again alone at the end. Pictures of one stem are told
     apart by the names of their folders, or by their endings (`unique_names`). Tables of other
     pictures that lie in `out` keep their rows; InputError where results of another picture of the
-    same name lie there.
+    same name lie there, or where one mask is that of several pictures.
     """
     products = check_products(products)
     paths = [Path(path) for path in ([images] if isinstance(images, str | Path) else images)]
@@ -115,6 +115,7 @@ def predict_files(
     check_tables(out, names)
     tables: dict[Path, Table] = {}
     masks = None if foreground is None else Masks.of(Path(foreground))
+    refuse_shared({path: masks.find(path) for path in paths} if masks else {})
     task = Task(model, masks, out, products, names, Lock())
 
     def job(path: Path) -> None:

@@ -15,6 +15,7 @@ from embedseg.inference.result import Segmentation
 from embedseg.inference.spec import ModelSpec
 from embedseg.io import InputError, check_folder, read_image, read_labels, write_image
 from embedseg.io.label_files import bare_stem
+from embedseg.io.masks import refuse_shared
 from embedseg.io.output_names import unique_names
 from embedseg.metrics import score_image
 from embedseg.model import Model
@@ -237,6 +238,7 @@ def find_truths(truth: Path, images: Sequence[Path]) -> dict[Path, Path]:
     """Return the label file of each picture that has one in `truth`, a folder or one file.
 
     Stems are compared without an ending such as _rgb, _label or _labels, as `evaluate` does.
+    InputError where there is none, or one is that of several pictures.
     """
     if truth.is_file():
         if len(images) > 1:
@@ -249,4 +251,5 @@ def find_truths(truth: Path, images: Sequence[Path]) -> dict[Path, Path]:
             f"{truth}: holds no label file for {images[0].name} or another picture; "
             "their stems must agree"
         )
+    refuse_shared(found)
     return found

@@ -35,8 +35,8 @@ class Masks(NamedTuple):
                 files.setdefault(composed(path.stem), []).append(path)
         return cls(folder, files)
 
-    def read(self, picture: Path) -> NDArray[np.bool_]:
-        """Return the mask of a picture: a file of its stem, never the picture itself.
+    def find(self, picture: Path) -> Path | None:
+        """Return the mask of a picture, a file of its stem and never the picture itself, or None.
 
         A stem followed by _fg or one of MARKS goes before the bare one, the picture's
         own stem before the one without _rgb.
@@ -46,10 +46,33 @@ class Masks(NamedTuple):
             for ending in ENDINGS:
                 for path in self.files.get(wanted + ending, ()):
                     if path.resolve() != picture.resolve():
-                        return read_mask(path)
-        raise InputError(
-            f"{self.folder}: no foreground mask for {stem}; expected {stem}.png or {stem}_fg.png"
-        )
+                        return path
+        return None
+
+    def read(self, picture: Path) -> NDArray[np.bool_]:
+        """Return the mask of a picture; see `find`. InputError where there is none."""
+        path, stem = self.find(picture), composed(picture.stem)
+        if path is None:
+            raise InputError(
+                f"{self.folder}: no foreground mask for {stem}; expected {stem}.png or "
+                f"{stem}_fg.png"
+            )
+        return read_mask(path)
+
+
+def refuse_shared(files: Mapping[Path, Path | None]) -> None:
+    """Refuse a file that belongs, by its name, to several pictures (picture -> file); InputError.
+
+    In folder trees pictures of one name are common (`well1/img.tif`, `well2/img.tif`).
+    """
+    owners: dict[Path, Path] = {}
+    for picture, file in files.items():
+        other = picture if file is None else owners.setdefault(file, picture)
+        if other.resolve() != picture.resolve():
+            raise InputError(
+                f"{file} is by its name the file of {other} and of {picture}; give the pictures "
+                "of one folder at a time, each folder with its own files"
+            )
 
 
 def read_mask(path: Path) -> NDArray[np.bool_]:

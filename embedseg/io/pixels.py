@@ -110,6 +110,14 @@ def _chunks(content: bytes) -> set[bytes]:
 
 
 def _read_npy(path: Path) -> Stored:
-    pixels = np.load(path, allow_pickle=False)
+    try:
+        pixels = np.load(path, allow_pickle=False)
+    except ValueError as error:
+        if "allow_pickle" not in str(error):
+            raise
+        raise InputError(
+            f"{path} holds Python objects, as Cellpose's _seg.npy does, and not one array of "
+            "pixels; save its masks as TIFF or PNG"
+        ) from error
     colours = pixels.ndim == 3 and pixels.shape[-1] in (3, 4)
     return Stored(pixels, {3: "RGB", 4: "RGBA"}[pixels.shape[-1]] if colours else "L")

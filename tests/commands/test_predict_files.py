@@ -70,6 +70,18 @@ def test_a_picture_without_an_instance_is_counted(
     assert [*counts] == ["a", "b", "c"]
 
 
+def test_a_mask_of_two_pictures_of_one_name_is_refused(
+    tiny_run: Path, pictures: list[Path], tmp_path: Path
+) -> None:
+    other, out = tmp_path / "well2" / pictures[0].name, tmp_path / "out"
+    write_image(other, np.zeros((64, 64, 3), np.uint8))
+    write_labels(tmp_path / "masks" / pictures[0].name, np.ones((64, 64), int))
+    model = embedseg.load(tiny_run, device="cpu")
+    with pytest.raises(InputError, match="one folder at a time"):
+        predict_files(model, [pictures[0], other], out, foreground=tmp_path / "masks")
+    assert not out.exists()
+
+
 @pytest.mark.parametrize("error", NO_MEMORY, ids=lambda e: type(e).__name__)
 def test_a_picture_too_large_for_the_memory_fails_alone(
     tiny_run: Path,

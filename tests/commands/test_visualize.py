@@ -116,6 +116,12 @@ def test_refusals_are_one_sentence(
     ]:
         assert visualize(tiny_run, *words, *out) == FAILED
         assert said in capsys.readouterr().err.strip().splitlines()[-1]
+    twice = tmp_path / "well2" / "scene1.png"
+    twice.parent.mkdir()
+    shutil.copy(images / "scene1.png", twice)
+    words = (images / "scene1.png", twice, "--truth", scenes / "labels", *out)
+    assert visualize(tiny_run, *words) == FAILED
+    assert "one folder at a time" in capsys.readouterr().err
     small = tmp_path / "scene0.png"
     Image.fromarray(np.zeros((8, 8), np.uint8)).save(small)
     assert visualize(tiny_run, images / "scene0.png", "--truth", small, *out) == FAILED

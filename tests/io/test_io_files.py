@@ -148,7 +148,7 @@ NO_PICTURE = {
     "volume": (tiff(np.stack([DEEP] * 5)), "holds an array of shape (5, 20, 30), not one"),
     "npy volume": (npy(np.zeros((7, 8, 9))), "holds an array of shape (7, 8, 9), not one"),
     "animation": (ANIMATED, "holds 2 frames"),
-    "pickle": (npy(np.array([{}], object)), "is broken or truncated"),
+    "pickle": (npy(np.array([{}], object)), "holds Python objects, as"),
     "words": (npy(np.array([["a"]])), "values"),
     "no pixels": (npy(np.zeros((0, 5), np.uint8)), ""),
 }

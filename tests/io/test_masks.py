@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from embedseg.io import InputError
-from embedseg.io.masks import Masks
+from embedseg.io.masks import Masks, refuse_shared
 
 
 def grey(path: Path, value: int) -> Path:
@@ -81,3 +81,15 @@ def test_a_mask_whose_umlaut_is_spelled_otherwise(tmp_path: Path, forms: str) ->
     picture, mask = (normalize(f"NF{form}", "Müller") for form in forms)
     grey(tmp_path / "masks" / f"{mask}_fg.png", 1)
     assert Masks.of(tmp_path / "masks").read(tmp_path / f"{picture}.png").all()
+
+
+def test_one_file_of_several_pictures_is_refused(tmp_path: Path) -> None:
+    masks = tmp_path / "masks"
+    grey(masks / "img.png", 1)
+    first, second = grey(tmp_path / "a" / "img.png", 9), grey(tmp_path / "b" / "img.tif", 9)
+    link, lone = tmp_path / "img.png", tmp_path / "lone.png"
+    link.symlink_to(first)
+    find = Masks.of(masks).find
+    refuse_shared({path: find(path) for path in (first, link, lone)})
+    with pytest.raises(InputError, match=r"masks/img.png is .* of .*a/img.png and of .*b/img.tif"):
+        refuse_shared({path: find(path) for path in (first, second, lone)})
