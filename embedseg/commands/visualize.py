@@ -16,7 +16,12 @@ from embedseg.commands.common import (
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of `visualize`."""
-    parser.add_argument("model", type=Path, metavar="RUN", help="run folder or .safetensors file")
+    parser.add_argument(
+        "model",
+        type=Path,
+        metavar="RUN",
+        help="run folder, .safetensors file or a name of `embedseg models`; also as --model MODEL",
+    )
     parser.add_argument("images", nargs="+", help="files, folders, globs, or - for paths on stdin")
     parser.add_argument("--truth", type=Path, metavar="DIR", help="true label files, by stem")
     parser.add_argument(

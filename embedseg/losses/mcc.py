@@ -22,7 +22,7 @@ def mcc_loss(
     """Return the Matthews correlation loss.
 
     Formula: mean_l 1 - (TP TN - FP FN) / sqrt((TP+FP) (TP+FN) (TN+FP) (TN+FN))
-    Paper: arXiv:2010.11454
+    Paper: arXiv:2010.13454
     When: both kinds of error and the true negatives should count; steady under imbalance.
 
     Each class is taken against all others. The correlation is not defined for a class without a

@@ -1,6 +1,7 @@
 """The README's commands and Python, run in order in a folder that has what they name."""
 
 import re
+import shlex
 import shutil
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,9 @@ import pytest
 from PIL import Image
 
 from embedseg.cli import main
+from embedseg.commands import compare
+from embedseg.losses.catalogue import catalogue
+from embedseg.training.options import read_config
 from tests.scenes import discs, write_folder
 
 README = (Path(__file__).resolve().parents[2] / "README.md").read_text()
@@ -57,3 +61,31 @@ def test_what_the_readme_says_works(
     exec(block, names)
     assert names["result"].labels.shape == (64, 64)
     assert Path("out/plant_labels.tif").is_file()
+
+
+PAGES = sorted((Path(__file__).resolve().parents[2] / "docs").glob("*.md"))
+
+
+def test_trainings_of_the_pages_have_options_that_exist() -> None:
+    """`...` stands for data and preset there; nothing is trained."""
+    read = 0
+    for page in PAGES:
+        text = page.read_text(encoding="utf-8").replace("\\\n", " ")
+        for line in re.findall(r"^ *embedseg ((?:train|compare) .+)$", text, re.MULTILINE):
+            command, *words = shlex.split(line.replace(" ... ", " "), comments=True)
+            if command == "compare":
+                _, words = compare.build_parser().parse_known_args(words)
+            read_config(words)
+            read += 1
+    assert read >= 8
+
+
+def test_the_matthews_loss_names_its_paper() -> None:
+    (mcc,) = (info for info in catalogue() if info.name == "mcc")
+    assert mcc.paper == "arXiv:2010.13454"  # Abhishek & Hamarneh; a digit away is another paper
+
+
+def test_visualize_says_that_it_takes_models_by_name(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["visualize", "--help"])
+    assert "a name of `embedseg models`" in " ".join(capsys.readouterr().out.split())
