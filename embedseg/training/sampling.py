@@ -6,6 +6,7 @@ and resumed runs see the same stream.
 """
 
 from collections.abc import Iterator, Mapping
+from typing import Any
 
 import numpy as np
 import torch
@@ -105,6 +106,22 @@ class _Positions(Sampler[int]):
         return (self.last - self.first) * self.batch // self.world
 
 
+class _Loader(DataLoader[dict[str, torch.Tensor]]):
+    """A loader whose workers begin without OpenCV's threads.
+
+    A forked process has none of them, and to end them there would wait for them for ever.
+    """
+
+    def __iter__(self) -> Any:
+        before = cv2.getNumThreads()
+        try:
+            if self.num_workers:
+                cv2.setNumThreads(1)
+            return super().__iter__()
+        finally:
+            cv2.setNumThreads(before)
+
+
 def loader(
     stream: AugmentedStream,
     *,
@@ -121,7 +138,7 @@ def loader(
     """
     if batch % world:
         raise ValueError(f"batch must be a multiple of the {world} processes, got {batch}")
-    return DataLoader(
+    return _Loader(
         stream,
         batch_size=batch // world,
         sampler=_Positions(first, last, batch, rank, world),

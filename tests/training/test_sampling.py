@@ -1,5 +1,6 @@
 """Which sample comes at which place: each once a round, the same for all workers and processes."""
 
+import time
 from dataclasses import replace
 
 import numpy as np
@@ -66,6 +67,8 @@ def test_a_worker_has_one_thread() -> None:
     data = AugmentedStream(Dataset(["a"], threads), STILL, copy_paste_share=0.0, seed=0)
     before = cv2.getNumThreads(), torch.get_num_threads()
     cv2.setNumThreads(3)
+    cv2.warpAffine(np.zeros((2000, 2000, 3), np.uint8), np.eye(2, 3), (2000, 2000))
+    time.sleep(0.2)  # its threads have ended their work and wait
     torch.set_num_threads(2)
     try:
         seen = [
@@ -76,6 +79,7 @@ def test_a_worker_has_one_thread() -> None:
         cv2.setNumThreads(before[0])
         torch.set_num_threads(before[1])
     assert [image[0, :, 0, 0].tolist() for image in seen] == [[3, 2, 0], [1, 1, 0]]
+    assert (cv2.getNumThreads(), torch.get_num_threads()) == before
 
 
 def test_a_place_of_the_stream_has_one_change_whenever_it_is_drawn() -> None:
